@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <ipcmark/document.hpp>
+#include <ipcmark/plan.hpp>
+
+#include <cstdint>
+#include <ctime>
+
+namespace ipcmark {
+
+// 128 bits hold a tick count times a 32-bit fraction.
+__extension__ using wide_uint = unsigned __int128;
+
+enum class ClockKind : std::uint32_t { cycle_counter = 1, monotonic = 2 };
+
+// The processor's own counter: one instruction, no call. Only where the kernel itself trusts it as its clock source, so
+// it runs at one rate on all CPUs. It is not serialising: next to a system call that makes no difference, and in a
+// spinning loop the error is a few nanoseconds, less than a fence would add to every message.
+struct CycleClock {
+    static std::uint64_t now() noexcept {
+#if defined(__x86_64__)
+        return __builtin_ia32_rdtsc();
+#elif defined(__aarch64__)
+        std::uint64_t ticks;
+        asm volatile("mrs %0, cntvct_el0" : "=r"(ticks)::"memory");
+        return ticks;
+#else
+        return 0;
+#endif
+    }
+};
+
+struct MonotonicClock {
+    static std::uint64_t now() noexcept {
+        timespec time{};
+        clock_gettime(CLOCK_MONOTONIC, &time);
+        return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(time.tv_nsec);
+    }
+};
+
+// How ticks become nanoseconds: ns = ticks * ns_per_tick_q32 / 2^32. Both sides of a run use the same one.
+struct TickScale {
+    std::uint64_t ns_per_tick_q32 = std::uint64_t{1} << 32;
+
+    [[nodiscard]] std::uint64_t to_ns(std::uint64_t ticks) const noexcept {
+        return static_cast<std::uint64_t>((static_cast<wide_uint>(ticks) * ns_per_tick_q32) >> 32);
+    }
+    [[nodiscard]] std::uint64_t to_ticks(std::uint64_t nanoseconds) const noexcept {
+        return static_cast<std::uint64_t>((static_cast<wide_uint>(nanoseconds) << 32) / ns_per_tick_q32);
+    }
+};
+
+// The clock of a run: chosen, calibrated against CLOCK_MONOTONIC, and its own cost measured.
+struct RunClock {
+    ClockKind kind = ClockKind::monotonic;
+    TickScale scale;
+    ClockInfo info;
+    std::uint64_t origin_ticks = 0; // one moment on both clocks, for the drift check
+    std::uint64_t origin_ns = 0;
+
+    [[nodiscard]] std::uint64_t now() const noexcept {
+        return kind == ClockKind::cycle_counter ? CycleClock::now() : MonotonicClock::now();
+    }
+    // How far the calibration is off by now, in parts per million; 0 for the monotonic clock. A good figure needs a
+    // second of distance from the calibration.
+    [[nodiscard]] double drift_ppm() const;
+};
+
+// Takes about 4 ms for a cycle counter. Throws UsageError if the counter is asked for by name and cannot be trusted.
+[[nodiscard]] RunClock set_up_clock(ClockChoice choice);
+
+} // namespace ipcmark

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "measure/results_memory.hpp"
+
+#include <cstdint>
+
+#include <sched.h>
+
+#if __has_include(<sys/rseq.h>)
+#include <sys/rseq.h>
+#define IPCMARK_HAS_RSEQ 1
+#endif
+
+namespace ipcmark {
+
+// Notes every CPU that the calling thread is seen on. glibc 2.35 and newer keep the number in the thread's
+// restartable-sequence area, so a look costs one load; without it the thread looks at the beginning and at the end
+// only.
+class CpuTracker {
+public:
+    explicit CpuTracker(Slot& slot) noexcept : slot_(&slot) {
+#ifdef IPCMARK_HAS_RSEQ
+        if (__rseq_size > 0) {
+            auto* area = reinterpret_cast<const volatile struct rseq*>(
+                static_cast<const char*>(__builtin_thread_pointer()) + __rseq_offset);
+            if (static_cast<std::int32_t>(area->cpu_id) >= 0)
+                current_ = &area->cpu_id;
+        }
+#endif
+    }
+
+    [[gnu::always_inline]] void look() noexcept {
+        if (current_ != nullptr && *current_ != last_) [[unlikely]]
+            note(last_ = *current_);
+    }
+
+    void look_always() noexcept {
+        const int cpu = sched_getcpu();
+        if (cpu >= 0)
+            note(last_ = static_cast<std::uint32_t>(cpu));
+    }
+
+private:
+    [[gnu::cold]] void note(std::uint32_t cpu) noexcept {
+        if (cpu < slot_->cpus_used.size() * 64)
+            slot_->cpus_used[cpu / 64] |= std::uint64_t{1} << (cpu % 64);
+    }
+
+    Slot* slot_;
+    const volatile std::uint32_t* current_ = nullptr;
+    std::uint32_t last_ = UINT32_MAX;
+};
+
+} // namespace ipcmark

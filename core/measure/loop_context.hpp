@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "measure/clock.hpp"
+#include "measure/results_memory.hpp"
+
+#include <ipcmark/ext/batch.h>
+#include <ipcmark/ext/loan.h>
+#include <ipcmark/ext/pollfd.h>
+#include <ipcmark/module.h>
+#include <ipcmark/plan.hpp>
+
+#include <barrier>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace ipcmark {
+
+// What a worker measures; the same for all its endpoints.
+struct LoopSettings {
+    Role role = Role::server;
+    Direction direction = Direction::one_way;
+    Access access = Access::copy;
+    WaitPolicy wait = WaitPolicy::block;
+    std::size_t size = 0;
+    std::uint64_t warmup = 0;         // messages on each endpoint that are not recorded
+    std::uint64_t duration_ticks = 0; // 0: by count
+    unsigned window = 1;
+    unsigned batch = 1;
+    std::uint64_t delay_ticks = 0;  // closed loop
+    std::uint64_t interval_q16 = 0; // open loop: ticks * 2^16 between two messages of one endpoint; 0: closed loop
+    bool loopback = false;          // the module has no peer
+    unsigned endpoints = 1;
+};
+
+// The functions of the module under test.
+struct ModuleCalls {
+    const ipcmark_descriptor* table = nullptr;
+    const ipcmark_ext_loan* loan = nullptr;
+    const ipcmark_ext_batch* batch = nullptr;
+    const ipcmark_ext_pollfd* pollfd = nullptr;
+};
+
+// One endpoint as its loop sees it.
+struct LoopContext {
+    LoopSettings settings;
+    ModuleCalls calls;
+    ipcmark_endpoint* endpoint = nullptr;
+    unsigned index = 0;
+    std::uint64_t count = 0; // messages to measure on this endpoint; UINT64_MAX: by duration
+    ResultsMemory* memory = nullptr;
+    std::barrier<>* start_line = nullptr; // client: all endpoints begin to measure together
+
+    [[nodiscard]] Slot& own_slot() const noexcept { return memory->slot(settings.role, index); }
+    [[nodiscard]] Slot& server_slot() const noexcept { return memory->slot(Role::server, index); }
+    [[nodiscard]] Slot& client_slot() const noexcept { return memory->slot(Role::client, index); }
+    [[nodiscard]] bool stop_asked() const noexcept {
+        return memory->header().stop.load(std::memory_order_relaxed) != 0;
+    }
+    [[nodiscard]] bool peer_shares_memory() const noexcept { return memory->header().shared_with_peer != 0; }
+};
+
+// How a loop ended: the status and, if it is not IPCMARK_OK, which function gave it.
+struct LoopEnd {
+    ipcmark_status status = IPCMARK_OK;
+    const char* action = "";
+};
+
+// Runs the whole of one endpoint in the calling thread, blocking: warm-up, the measured messages, the end message.
+// Leaves everything that it finds in results memory. The endpoint stays open.
+[[nodiscard]] LoopEnd run_blocking(const LoopContext& context);
+
+// Runs all endpoints of one role in the calling thread through the pollfd extension. `ends` gets one entry an endpoint.
+void run_reactor(std::span<const LoopContext> contexts, std::span<LoopEnd> ends);
+
+} // namespace ipcmark

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "measure/clock.hpp"
+
+#include <ipcmark/plan.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <ctime>
+
+namespace ipcmark {
+
+inline void spin_pause() noexcept {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    asm volatile("isb" ::: "memory");
+#endif
+}
+
+// The plan of an open loop: message k of an endpoint is due at base + k * interval, whatever happened to those before.
+struct Schedule {
+    std::uint64_t base_tick = 0;
+    std::uint64_t interval_q16 = 0; // ticks * 2^16, so that rates that do not divide the clock do not drift
+
+    [[nodiscard]] std::uint64_t due(std::uint64_t k) const noexcept {
+        return base_tick + static_cast<std::uint64_t>((static_cast<wide_uint>(k) * interval_q16) >> 16);
+    }
+};
+
+// Waits until a tick: asleep while it is far, spinning at its end (all of it under WaitPolicy::spin). Ends early when
+// `stop` is set. Returns the tick at its end.
+template <class Clock>
+std::uint64_t wait_until(std::uint64_t due, const TickScale& scale, WaitPolicy policy,
+                         const std::atomic<std::uint32_t>& stop) noexcept {
+    constexpr std::uint64_t margin_ns = 10'000;          // what a wake-up may be late by
+    constexpr std::uint64_t longest_nap_ns = 50'000'000; // so that `stop` is seen
+    for (;;) {
+        const std::uint64_t now = Clock::now();
+        if (static_cast<std::int64_t>(due - now) <= 0 || stop.load(std::memory_order_relaxed) != 0)
+            return now;
+        const std::uint64_t left_ns = scale.to_ns(due - now);
+        if (policy == WaitPolicy::spin || left_ns <= margin_ns) {
+            spin_pause();
+            continue;
+        }
+        const std::uint64_t nap_ns = left_ns - margin_ns < longest_nap_ns ? left_ns - margin_ns : longest_nap_ns;
+        const timespec nap{0, static_cast<long>(nap_ns)};
+        clock_nanosleep(CLOCK_MONOTONIC, 0, &nap, nullptr);
+    }
+}
+
+} // namespace ipcmark

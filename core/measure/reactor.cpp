@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "measure/reactor.hpp"
+
+#include "measure/pacer.hpp"
+
+#include <ipcmark/run.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <vector>
+
+#include <fmt/format.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+namespace ipcmark {
+namespace {
+
+constexpr std::uint64_t longest_sleep_ns = 50'000'000; // of a paced loop, so that it sees the stop flag
+constexpr std::uint64_t wake_up_margin_ns = 10'000;    // what a wake-up may be late by
+
+// A descriptor of an endpoint and what is asked of epoll for it now.
+struct Watch {
+    int descriptor = -1;
+    std::uint32_t asked = 0;
+    std::uint32_t rx_events = 0; // the events that this descriptor shows for each direction; 0: the other one does
+    std::uint32_t tx_events = 0;
+};
+
+struct Entry {
+    EndpointDriver* driver = nullptr;
+    Need need;
+    std::array<Watch, 2> watches;
+};
+
+} // namespace
+
+struct Reactor::State {
+    const ipcmark_ext_pollfd& calls;
+    WaitPolicy wait;
+    ClockKind clock;
+    TickScale scale;
+    int epoll = -1;
+    std::vector<Entry> entries;
+    std::vector<std::size_t> touched; // stepped since the last wait
+    std::vector<std::size_t> runnable;
+    std::size_t active = 0;
+    bool timed = false; // some driver has waited for a moment: the loop looks at the clock
+
+    [[nodiscard]] std::uint64_t now() const noexcept {
+        return clock == ClockKind::cycle_counter ? CycleClock::now() : MonotonicClock::now();
+    }
+
+    void watch(std::size_t index) {
+        Entry& entry = entries[index];
+        for (const std::uint32_t direction : {IPCMARK_POLL_RX, IPCMARK_POLL_TX}) {
+            int descriptor = -1;
+            short events = 0;
+            if (calls.get_fd(entry.driver->endpoint(), direction, &descriptor, &events) != IPCMARK_OK || descriptor < 0)
+                throw RunError("the module gives no descriptor to wait on");
+            Watch& watch = entry.watches[0].descriptor == -1 || entry.watches[0].descriptor == descriptor
+                               ? entry.watches[0]
+                               : entry.watches[1];
+            watch.descriptor = descriptor;
+            (direction == IPCMARK_POLL_RX ? watch.rx_events : watch.tx_events) = static_cast<std::uint16_t>(events);
+        }
+        for (const Watch& watch : entry.watches) {
+            epoll_event event{0, {.u64 = index}};
+            if (watch.descriptor >= 0 && epoll_ctl(epoll, EPOLL_CTL_ADD, watch.descriptor, &event) != 0)
+                throw RunError(fmt::format("cannot wait on a descriptor of the module: {}", std::strerror(errno)));
+        }
+    }
+
+    // Asks epoll for what the endpoint needs; a system call only when that has changed.
+    void ask(std::size_t index, std::uint32_t directions) noexcept {
+        for (Watch& watch : entries[index].watches) {
+            if (watch.descriptor < 0)
+                continue;
+            const std::uint32_t wanted = ((directions & IPCMARK_POLL_RX) != 0 ? watch.rx_events : 0U) |
+                                         ((directions & IPCMARK_POLL_TX) != 0 ? watch.tx_events : 0U);
+            if (wanted == watch.asked)
+                continue;
+            epoll_event event{wanted, {.u64 = index}};
+            epoll_ctl(epoll, EPOLL_CTL_MOD, watch.descriptor, &event);
+            watch.asked = wanted;
+        }
+    }
+
+    void step(std::size_t index, std::uint32_t ready) noexcept {
+        Entry& entry = entries[index];
+        if (entry.need.done)
+            return;
+        entry.need = entry.driver->step(ready);
+        timed = timed || entry.need.due_tick != 0;
+        if (entry.need.done) {
+            --active;
+            ask(index, 0);
+        } else if (entry.need.runnable) {
+            runnable.push_back(index);
+        } else {
+            touched.push_back(index);
+        }
+    }
+
+    // Everything that was stepped is made ready to be slept on; what turns out to be ready already is stepped again.
+    void arm_touched() noexcept {
+        while (!touched.empty()) {
+            const std::size_t index = touched.back();
+            touched.pop_back();
+            const Need& need = entries[index].need;
+            if (need.done || need.runnable)
+                continue;
+            std::uint32_t ready = 0;
+            if (need.directions != 0) {
+                const auto status = calls.arm(entries[index].driver->endpoint(), need.directions, &ready);
+                if (status != IPCMARK_OK)
+                    ready = need.directions; // the next try tells what is wrong
+            }
+            if (ready != 0)
+                step(index, ready);
+            else
+                ask(index, need.directions);
+        }
+    }
+
+    [[nodiscard]] std::uint64_t earliest_due() const noexcept {
+        std::uint64_t due = UINT64_MAX;
+        for (const Entry& entry : entries) {
+            if (!entry.need.done && entry.need.due_tick != 0)
+                due = std::min(due, entry.need.due_tick);
+        }
+        return due;
+    }
+
+    // Sleeps until an event, at most until a little before `due`; not at all while something is runnable.
+    int wait_for_events(std::span<epoll_event> events, std::uint64_t due) const noexcept {
+        const auto count = static_cast<int>(events.size());
+        if (!runnable.empty())
+            return epoll_wait(epoll, events.data(), count, 0);
+        // A sleep with an end costs the kernel a timer in every message. Without one a stop is seen at the next
+        // message, or at the interrupt that follows it where no message comes.
+        if (due == UINT64_MAX)
+            return epoll_wait(epoll, events.data(), count, -1);
+        const std::uint64_t tick = now();
+        const std::uint64_t left_ns = static_cast<std::int64_t>(due - tick) <= 0 ? 0 : scale.to_ns(due - tick);
+        if (left_ns <= wake_up_margin_ns)
+            return epoll_wait(epoll, events.data(), count, 0);
+        const timespec sleep{0, static_cast<long>(std::min(left_ns - wake_up_margin_ns, longest_sleep_ns))};
+        const int found = epoll_pwait2(epoll, events.data(), count, &sleep, nullptr);
+        // Kernels before 5.11 know only milliseconds.
+        return found >= 0 || errno != ENOSYS
+                   ? found
+                   : epoll_wait(epoll, events.data(), count, static_cast<int>(sleep.tv_nsec / 1'000'000));
+    }
+
+    void step_due() noexcept {
+        const std::uint64_t tick = now();
+        for (std::size_t index = 0; index < entries.size(); ++index) {
+            const Need& need = entries[index].need;
+            if (!need.done && need.due_tick != 0 && static_cast<std::int64_t>(need.due_tick - tick) <= 0)
+                step(index, 0);
+        }
+    }
+
+    void step_runnable() noexcept {
+        std::vector<std::size_t> now_runnable;
+        now_runnable.swap(runnable);
+        for (const std::size_t index : now_runnable)
+            step(index, IPCMARK_POLL_RX | IPCMARK_POLL_TX);
+        // Give the capacity back: this runs without allocating once it is warm.
+        now_runnable.clear();
+        if (runnable.empty())
+            runnable.swap(now_runnable);
+    }
+
+    void sleep_and_step() noexcept {
+        arm_touched();
+        if (active == 0)
+            return;
+        const std::uint64_t due = timed ? earliest_due() : UINT64_MAX;
+        std::array<epoll_event, 64> events;
+        const int count = wait_for_events(events, due);
+        for (int number = 0; number < count; ++number) {
+            const epoll_event& event = events[static_cast<std::size_t>(number)];
+            // Errors and hang-ups come through both directions.
+            step(event.data.u64, IPCMARK_POLL_RX | IPCMARK_POLL_TX);
+        }
+        if (count == 0 && timed && runnable.empty()) {
+            // Nothing for a while: let every driver see the stop flag.
+            for (std::size_t index = 0; index < entries.size(); ++index)
+                step(index, 0);
+        }
+        if (due != UINT64_MAX)
+            step_due();
+        if (!runnable.empty())
+            step_runnable();
+    }
+
+    void spin_round() noexcept {
+        for (std::size_t index = 0; index < entries.size(); ++index)
+            step(index, IPCMARK_POLL_RX | IPCMARK_POLL_TX);
+        touched.clear();
+        runnable.clear();
+        spin_pause();
+    }
+};
+
+Reactor::Reactor(const ipcmark_ext_pollfd& calls, WaitPolicy wait, ClockKind clock, TickScale scale,
+                 std::span<EndpointDriver* const> drivers)
+    : state_(std::make_unique<State>(State{calls, wait, clock, scale, epoll_create1(EPOLL_CLOEXEC), {}, {}, {}})) {
+    if (state_->epoll < 0)
+        throw RunError(fmt::format("cannot make an epoll instance: {}", std::strerror(errno)));
+    state_->entries.resize(drivers.size());
+    for (std::size_t index = 0; index < drivers.size(); ++index) {
+        state_->entries[index].driver = drivers[index];
+        state_->watch(index);
+    }
+    state_->touched.reserve(4 * drivers.size());
+    state_->runnable.reserve(4 * drivers.size());
+}
+
+Reactor::~Reactor() {
+    if (state_->epoll >= 0)
+        close(state_->epoll);
+}
+
+void Reactor::run(std::span<EndpointDriver* const> drivers) {
+    State& state = *state_;
+    state.active = drivers.size();
+    state.timed = false;
+    state.touched.clear();
+    state.runnable.clear();
+    for (std::size_t index = 0; index < drivers.size(); ++index) {
+        state.entries[index].driver = drivers[index];
+        state.entries[index].need = {};
+    }
+    for (std::size_t index = 0; index < drivers.size(); ++index)
+        state.step(index, 0);
+    while (state.active != 0) {
+        if (state.wait == WaitPolicy::spin)
+            state.spin_round();
+        else
+            state.sleep_and_step();
+    }
+}
+
+} // namespace ipcmark

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "measure/loop_context.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+
+namespace ipcmark {
+
+// What an endpoint needs before its next step can do something.
+struct Need {
+    std::uint32_t directions = 0; // IPCMARK_POLL_* to wait for
+    bool runnable = false;        // more can be done at once; others first
+    bool done = false;
+    std::uint64_t due_tick = 0; // not 0: nothing to do before this tick of the run's clock, but for the directions
+};
+
+// One endpoint's part of a loop, as a state machine that never waits.
+class EndpointDriver {
+public:
+    virtual ~EndpointDriver() = default;
+    // `ready` is the set of directions that may have become ready.
+    virtual Need step(std::uint32_t ready) noexcept = 0;
+    [[nodiscard]] const LoopEnd& end() const noexcept { return end_; }
+    [[nodiscard]] ipcmark_endpoint* endpoint() const noexcept { return endpoint_; }
+
+protected:
+    explicit EndpointDriver(ipcmark_endpoint* endpoint) noexcept : endpoint_(endpoint) {}
+    Need stop_with(ipcmark_status status, const char* action) noexcept {
+        end_ = {status, action};
+        return Need{.done = true};
+    }
+
+private:
+    ipcmark_endpoint* endpoint_;
+    LoopEnd end_;
+};
+
+// Drives all endpoints of one role in the calling thread until each is done: bare epoll, level triggered. With
+// WaitPolicy::spin it never sleeps and goes round the endpoints.
+class Reactor {
+public:
+    Reactor(const ipcmark_ext_pollfd& calls, WaitPolicy wait, ClockKind clock, TickScale scale,
+            std::span<EndpointDriver* const> drivers);
+    ~Reactor();
+    Reactor(const Reactor&) = delete;
+    Reactor& operator=(const Reactor&) = delete;
+
+    // Runs until every driver is done. The descriptors stay registered for the next round.
+    void run(std::span<EndpointDriver* const> drivers);
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+} // namespace ipcmark

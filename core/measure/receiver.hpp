@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "measure/cpu_tracker.hpp"
+#include "measure/envelope.hpp"
+#include "measure/loop_context.hpp"
+#include "measure/pacer.hpp"
+#include "measure/recorder.hpp"
+#include "measure/sequence_tracker.hpp"
+#include "measure/usage.hpp"
+
+#include <cstddef>
+#include <cstdint>
+
+namespace ipcmark {
+
+// What the server side does with each message of an endpoint, whichever loop brought it: tells warm-up from measured,
+// follows the sequence, records one-way latencies, sees the end.
+class Receiver {
+public:
+    explicit Receiver(const LoopContext& context)
+        : context_(&context), slot_(&context.server_slot()), peer_(&context.client_slot()),
+          stamps_(context.memory->stamps(context.index)), size_(context.settings.size),
+          warmup_(context.settings.warmup), one_way_(context.settings.direction == Direction::one_way),
+          open_loop_(context.settings.interval_q16 != 0), mask_(sequence_mask(size_)),
+          recorder_(*slot_, context.memory->counts(Role::server, context.index),
+                    context.memory->uncorrected_counts(Role::server, context.index), context.memory->scale(),
+                    one_way_ ? context.memory->samples(context.index) : std::span<RingSample>{}),
+          warm_(context.memory->scale(), open_loop_), cpus_(*slot_), tracker_(0) {
+        slot_->phase.store(Phase::warming, std::memory_order_release);
+        if (warmup_ == 0)
+            begin_measuring();
+    }
+
+    // True if this is the message that ends the run: it is not counted.
+    [[nodiscard]] bool is_end(const std::uint8_t* payload, std::size_t size) const noexcept {
+        if (size_ >= envelope_bytes) [[likely]]
+            return size == size_ && (read_sequence(payload) & end_flag) != 0;
+        return peer_->end_sequence.load(std::memory_order_relaxed) == tracker_.expected();
+    }
+
+    // Takes a message that arrived at `now` and is not the end.
+    void take(const std::uint8_t* payload, std::size_t size, std::uint64_t now) noexcept {
+        cpus_.look();
+        if (size != size_) [[unlikely]] {
+            ++slot_->corrupted;
+            return;
+        }
+        std::uint64_t sequence;
+        std::uint64_t stamp;
+        if (size_ >= envelope_bytes) [[likely]] {
+            sequence = read_sequence(payload);
+            stamp = read_stamp(payload);
+            if (!tail_matches(payload, size_, sequence)) [[unlikely]]
+                ++slot_->corrupted;
+        } else {
+            sequence = tracker_.expected();
+            if (((read_short_sequence(payload, size_) ^ sequence) & mask_) != 0) [[unlikely]]
+                ++slot_->corrupted;
+            stamp = stamps_.empty() ? now : stamps_[sequence % stamp_ring_entries].load(std::memory_order_relaxed);
+        }
+        if (tracker_.arrived(sequence)) [[likely]] {
+            const bool measured = sequence >= warmup_;
+            Recorder& recorder = measured ? recorder_ : warm_.recorder();
+            if (one_way_)
+                record(recorder, sequence, stamp, now);
+            else
+                recorder.slot().received.store(++echoed_, std::memory_order_relaxed);
+        }
+        slot_->consumed.store(tracker_.expected(), std::memory_order_release);
+        if (!measuring_ && tracker_.expected() >= warmup_) [[unlikely]] {
+            echoed_ = 0;
+            begin_measuring();
+        }
+    }
+
+    // After the last message, the end message or an interrupt: leaves the sums in the slot.
+    void finish(const std::uint8_t* end_message) noexcept {
+        if (end_message != nullptr && size_ >= envelope_bytes)
+            tracker_.ended_at(read_sequence(end_message) & ~end_flag);
+        slot_->usage = thread_usage() - usage_begin_;
+        slot_->lost = tracker_.lost();
+        slot_->duplicated = tracker_.duplicated();
+        slot_->reordered = tracker_.reordered();
+        cpus_.look_always();
+        slot_->max_resident_bytes = max_resident_bytes();
+        slot_->phase.store(Phase::finished, std::memory_order_release);
+    }
+
+    [[nodiscard]] Recorder& recorder() noexcept { return recorder_; }
+
+private:
+    void record(Recorder& recorder, std::uint64_t sequence, std::uint64_t stamp, std::uint64_t now) noexcept {
+        if (!open_loop_ || sequence < warmup_) [[likely]] {
+            recorder.record(stamp, now, sequence - warmup_);
+            return;
+        }
+        if (!context_->peer_shares_memory()) {
+            recorder.record(stamp, now, sequence - warmup_); // the sender has put the planned time into the stamp
+            return;
+        }
+        if (schedule_.base_tick == 0)
+            schedule_ = {peer_->plan_base_tick.load(std::memory_order_acquire), context_->settings.interval_q16};
+        recorder.record(schedule_.due(sequence - warmup_), now, sequence - warmup_);
+        recorder.record_uncorrected(stamp, now);
+    }
+
+    [[gnu::cold]] void begin_measuring() noexcept {
+        measuring_ = true;
+        cpus_.look_always();
+        usage_begin_ = thread_usage();
+        slot_->phase.store(Phase::measuring, std::memory_order_release);
+    }
+
+    const LoopContext* context_;
+    Slot* slot_;
+    Slot* peer_;
+    std::span<std::atomic<std::uint64_t>> stamps_;
+    std::size_t size_;
+    std::uint64_t warmup_;
+    bool one_way_;
+    bool open_loop_;
+    bool measuring_ = false;
+    std::uint64_t mask_;
+    std::uint64_t echoed_ = 0;
+    Recorder recorder_;
+    WarmupRecorder warm_;
+    CpuTracker cpus_;
+    SequenceTracker tracker_;
+    Schedule schedule_;
+    UsageRecord usage_begin_{};
+};
+
+} // namespace ipcmark

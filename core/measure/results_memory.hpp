@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "measure/clock.hpp"
+
+#include <ipcmark/histogram.hpp>
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace ipcmark {
+
+// The memory in which workers leave their results: a memfd of the coordinator, mapped by both workers, so that progress
+// is read live and what was measured survives a worker that crashes. Everything in it is plain data of fixed size.
+
+inline constexpr std::size_t line_bytes = 128; // two cache lines: adjacent-line prefetchers pull both
+
+enum class Phase : std::uint32_t { starting = 0, ready, warming, measuring, finished, failed };
+enum class Role : std::uint32_t { server = 0, client = 1 };
+
+// One received sample for the streaming outputs.
+struct RingSample {
+    std::uint64_t tick;
+    std::uint64_t sequence;
+    std::uint64_t latency_ns;
+};
+
+// What a stamp of a message shorter than the envelope is passed in, and the samples for the streaming outputs.
+inline constexpr std::size_t stamp_ring_entries = std::size_t{1} << 16;
+inline constexpr std::size_t sample_ring_entries = std::size_t{1} << 18;
+
+// Resources that one thread used between two moments.
+struct UsageRecord {
+    std::uint64_t user_time_ns;
+    std::uint64_t system_time_ns;
+    std::uint64_t voluntary_switches;
+    std::uint64_t involuntary_switches;
+    std::uint64_t migrations;
+};
+
+// Sums of one histogram, kept beside its counts.
+struct HistogramSums {
+    std::uint64_t min_ns;
+    std::uint64_t max_ns;
+    std::uint64_t sum_ns;
+};
+
+// One side of one endpoint. Written by the thread that drives it, read by the coordinator at any time.
+struct alignas(line_bytes) Slot {
+    // Hot: one store a message, no read-modify-write shared with anybody.
+    std::atomic<std::uint64_t> sent;     // measured messages
+    std::atomic<std::uint64_t> received; // measured messages
+    std::atomic<std::uint64_t> consumed; // messages taken by this side, warm-up included
+    std::atomic<std::uint64_t> first_send_tick;
+    std::atomic<std::uint64_t> last_receive_tick;
+    HistogramSums latency;
+    HistogramSums uncorrected;
+    std::atomic<std::uint64_t> samples_head; // written by the driving thread
+    std::atomic<std::uint64_t> samples_dropped;
+
+    alignas(line_bytes) std::atomic<std::uint64_t> samples_tail; // written by the coordinator
+
+    alignas(line_bytes) std::atomic<Phase> phase;
+    std::uint64_t lost;
+    std::uint64_t duplicated;
+    std::uint64_t reordered;
+    std::uint64_t corrupted;
+    std::uint64_t backwards;          // receive stamps before their send stamps
+    std::uint64_t empty_window_ticks; // closed loop with send delay: time spent in the delays
+    UsageRecord usage;
+    std::array<std::uint64_t, 16> cpus_used; // bit set of CPU numbers 0..1023
+    std::uint64_t max_resident_bytes;        // of the whole worker
+    std::int32_t status;                     // ipcmark_status that ended the loop
+    std::array<char, 512> failure;           // text of it
+
+    // Open loop: the planned send tick of the first measured message; set by the client before it sends that message.
+    alignas(line_bytes) std::atomic<std::uint64_t> plan_base_tick;
+    // Messages shorter than the envelope: the sequence number of the message that ends the run.
+    std::atomic<std::uint64_t> end_sequence;
+};
+
+struct alignas(line_bytes) ResultsHeader {
+    std::uint64_t total_bytes;
+    std::uint32_t endpoints;
+    std::uint32_t clock_kind;
+    std::uint64_t ns_per_tick_q32;
+    std::uint32_t has_uncorrected;
+    std::uint32_t has_stamp_rings;
+    std::uint32_t has_sample_rings;
+    std::uint32_t shared_with_peer; // 1: both workers map this very memory
+
+    // Set by the coordinator to end the measurement early.
+    alignas(line_bytes) std::atomic<std::uint32_t> stop;
+};
+
+struct ResultsLayout {
+    std::uint32_t endpoints = 1;
+    bool uncorrected = false;
+    bool stamp_rings = false;
+    bool sample_rings = false;
+    bool shared_with_peer = true;
+};
+
+// A mapping of the memory; owns the descriptor (if it made it) and the mapping. Not copyable. Pages are only backed
+// where touched: a histogram that saw values in ten buckets takes a few pages.
+class ResultsMemory {
+public:
+    // A new memfd, zeroed, with end_sequence and the minima set to their neutral values. Throws RunError.
+    static ResultsMemory create(const ResultsLayout& layout, const RunClock& clock);
+    // Maps one made by create(), checking its header against its size. Takes the descriptor over.
+    static ResultsMemory open(int descriptor);
+
+    ResultsMemory(ResultsMemory&& other) noexcept;
+    ResultsMemory& operator=(ResultsMemory&& other) noexcept;
+    ResultsMemory(const ResultsMemory&) = delete;
+    ResultsMemory& operator=(const ResultsMemory&) = delete;
+    ~ResultsMemory();
+
+    [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
+    [[nodiscard]] ResultsHeader& header() const noexcept { return *header_; }
+    [[nodiscard]] TickScale scale() const noexcept { return TickScale{header_->ns_per_tick_q32}; }
+    [[nodiscard]] Slot& slot(Role role, unsigned endpoint) const noexcept;
+    [[nodiscard]] std::span<std::uint64_t> counts(Role role, unsigned endpoint) const noexcept;
+    // Empty if the run is not open loop.
+    [[nodiscard]] std::span<std::uint64_t> uncorrected_counts(Role role, unsigned endpoint) const noexcept;
+    // Empty unless messages are shorter than the envelope.
+    [[nodiscard]] std::span<std::atomic<std::uint64_t>> stamps(unsigned endpoint) const noexcept;
+    // Empty unless there are streaming outputs. Filled by whoever records the latency of that endpoint.
+    [[nodiscard]] std::span<RingSample> samples(unsigned endpoint) const noexcept;
+
+private:
+    ResultsMemory(int descriptor, void* address, std::size_t bytes) noexcept;
+    int descriptor_ = -1;
+    ResultsHeader* header_ = nullptr;
+    std::size_t bytes_ = 0;
+};
+
+} // namespace ipcmark

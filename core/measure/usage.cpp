@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "measure/usage.hpp"
+
+#include <array>
+#include <cstdlib>
+#include <cstring>
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+namespace ipcmark {
+namespace {
+
+std::uint64_t nanoseconds(const timeval& time) {
+    return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(time.tv_usec) * 1000U;
+}
+
+std::uint64_t migrations() noexcept {
+    const int descriptor = open("/proc/thread-self/sched", O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0)
+        return 0;
+    std::array<char, 8192> text{};
+    const ssize_t length = read(descriptor, text.data(), text.size() - 1);
+    close(descriptor);
+    if (length <= 0)
+        return 0;
+    const char* line = std::strstr(text.data(), "se.nr_migrations");
+    const char* colon = line == nullptr ? nullptr : std::strchr(line, ':');
+    return colon == nullptr ? 0 : std::strtoull(colon + 1, nullptr, 10);
+}
+
+} // namespace
+
+UsageRecord thread_usage() noexcept {
+    rusage usage{};
+    getrusage(RUSAGE_THREAD, &usage);
+    return UsageRecord{
+        .user_time_ns = nanoseconds(usage.ru_utime),
+        .system_time_ns = nanoseconds(usage.ru_stime),
+        .voluntary_switches = static_cast<std::uint64_t>(usage.ru_nvcsw),
+        .involuntary_switches = static_cast<std::uint64_t>(usage.ru_nivcsw),
+        .migrations = migrations(),
+    };
+}
+
+UsageRecord operator-(const UsageRecord& later, const UsageRecord& earlier) noexcept {
+    return UsageRecord{
+        .user_time_ns = later.user_time_ns - earlier.user_time_ns,
+        .system_time_ns = later.system_time_ns - earlier.system_time_ns,
+        .voluntary_switches = later.voluntary_switches - earlier.voluntary_switches,
+        .involuntary_switches = later.involuntary_switches - earlier.involuntary_switches,
+        .migrations = later.migrations - earlier.migrations,
+    };
+}
+
+std::uint64_t max_resident_bytes() noexcept {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024U;
+}
+
+} // namespace ipcmark
