@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "run/assemble.hpp"
+
+#include "run/audit.hpp"
+
+#include <algorithm>
+
+namespace ipcmark {
+namespace {
+
+using std::memory_order_relaxed;
+
+Histogram histogram_of(std::span<const std::uint64_t> counts, const HistogramSums& sums) {
+    return Histogram(counts, sums.min_ns, sums.max_ns, static_cast<double>(sums.sum_ns));
+}
+
+// The endpoints' windows as one: from the first send of any to the last receive of any.
+struct Window {
+    std::uint64_t begin = UINT64_MAX;
+    std::uint64_t end = 0;
+    std::uint64_t empty_ticks = 0; // spent in send delays with nothing in flight, mean of the endpoints
+
+    [[nodiscard]] std::uint64_t ticks() const {
+        const std::uint64_t whole = end > begin ? end - begin : 0;
+        return whole > empty_ticks ? whole - empty_ticks : 0;
+    }
+};
+
+Window window_of(const AssembleInput& input, Role recording) {
+    Window window;
+    unsigned active = 0;
+    std::uint64_t empty_ticks = 0;
+    for (unsigned endpoint = 0; endpoint < input.job->endpoints; ++endpoint) {
+        const Slot& client = input.memory->slot(Role::client, endpoint);
+        const Slot& recorder = input.memory->slot(recording, endpoint);
+        if (recorder.received.load(memory_order_relaxed) == 0)
+            continue;
+        ++active;
+        window.begin = std::min(window.begin, client.first_send_tick.load(memory_order_relaxed));
+        window.end = std::max(window.end, recorder.last_receive_tick.load(memory_order_relaxed));
+        empty_ticks += client.empty_window_ticks;
+    }
+    if (active > 0)
+        window.empty_ticks = empty_ticks / active;
+    return window;
+}
+
+Throughput throughput_of(const AssembleInput& input, Role recording, std::uint64_t messages) {
+    Throughput throughput;
+    throughput.total_messages = messages;
+    throughput.total_bytes = messages * input.job->message_size;
+    throughput.duration_ns = input.memory->scale().to_ns(window_of(input, recording).ticks());
+    if (throughput.duration_ns == 0)
+        return throughput;
+    const double seconds = static_cast<double>(throughput.duration_ns) / 1e9;
+    throughput.messages_per_second = static_cast<double>(messages) / seconds;
+    throughput.bytes_per_second = static_cast<double>(throughput.total_bytes) / seconds;
+    throughput.peak_bytes_per_second = std::max(
+        throughput.bytes_per_second, input.peak_messages_per_second * static_cast<double>(input.job->message_size));
+    return throughput;
+}
+
+Delivery delivery_of(const AssembleInput& input, Role recording, std::uint64_t received) {
+    Delivery delivery;
+    delivery.received = received;
+    std::uint64_t seen_lost = 0;
+    for (unsigned endpoint = 0; endpoint < input.job->endpoints; ++endpoint) {
+        const Slot& server = input.memory->slot(Role::server, endpoint);
+        const Slot& client = input.memory->slot(Role::client, endpoint);
+        delivery.sent += client.sent.load(memory_order_relaxed);
+        delivery.duplicated += server.duplicated;
+        delivery.reordered += server.reordered;
+        delivery.corrupted += server.corrupted + client.corrupted;
+        seen_lost += server.lost;
+    }
+    // What was under way when a run broke off is not lost by the transport; only gaps are.
+    const std::uint64_t refused = recording == Role::client ? delivery.corrupted : 0;
+    if (input.ended_early || delivery.sent < received + refused)
+        delivery.lost = seen_lost;
+    else
+        delivery.lost = delivery.sent - received - refused;
+    return delivery;
+}
+
+SideUsage usage_of(const AssembleInput& input, Role role, const std::vector<int>& asked, std::uint64_t messages) {
+    SideUsage usage;
+    usage.cpus_asked = asked;
+    std::array<std::uint64_t, 16> used{};
+    // In the asynchronous mode one thread drives all endpoints, and each slot has what that thread used.
+    const bool one_thread = input.job->mode == Mode::asynchronous;
+    const auto add = [one_thread](std::uint64_t& total, std::uint64_t part) {
+        total = one_thread ? std::max(total, part) : total + part;
+    };
+    for (unsigned endpoint = 0; endpoint < input.job->endpoints; ++endpoint) {
+        const Slot& slot = input.memory->slot(role, endpoint);
+        add(usage.migrations, slot.usage.migrations);
+        add(usage.voluntary_context_switches, slot.usage.voluntary_switches);
+        add(usage.involuntary_context_switches, slot.usage.involuntary_switches);
+        add(usage.user_time_ns, slot.usage.user_time_ns);
+        add(usage.system_time_ns, slot.usage.system_time_ns);
+        usage.max_resident_bytes = std::max(usage.max_resident_bytes, slot.max_resident_bytes);
+        for (std::size_t word = 0; word < used.size(); ++word)
+            used[word] |= slot.cpus_used[word];
+    }
+    for (int cpu = 0; cpu < static_cast<int>(used.size() * 64); ++cpu) {
+        if ((used[static_cast<std::size_t>(cpu) / 64] >> (cpu % 64) & 1U) != 0)
+            usage.cpus_used.push_back(cpu);
+    }
+    if (messages != 0)
+        usage.cpu_time_per_message_ns =
+            static_cast<double>(usage.user_time_ns + usage.system_time_ns) / static_cast<double>(messages);
+    return usage;
+}
+
+} // namespace
+
+DirectionResult assemble_result(const AssembleInput& input) {
+    const Role recording = input.direction == Direction::round_trip ? Role::client : Role::server;
+    DirectionResult result;
+    result.latency.direction = input.direction;
+    AuditInput facts;
+    for (unsigned endpoint = 0; endpoint < input.job->endpoints; ++endpoint) {
+        const Slot& slot = input.memory->slot(recording, endpoint);
+        result.latency.histogram.merge(histogram_of(input.memory->counts(recording, endpoint), slot.latency));
+        facts.received_by_counter += slot.received.load(memory_order_relaxed);
+        facts.backwards += slot.backwards;
+        const auto uncorrected = input.memory->uncorrected_counts(recording, endpoint);
+        if (!uncorrected.empty() && slot.uncorrected.max_ns != 0) {
+            if (!result.latency.uncorrected)
+                result.latency.uncorrected.emplace();
+            result.latency.uncorrected->merge(histogram_of(uncorrected, slot.uncorrected));
+        }
+    }
+    const Histogram& histogram = result.latency.histogram;
+    for (const double percentile : input.plan->percentiles)
+        result.latency.percentiles.push_back({percentile, histogram.percentile_ns(percentile)});
+    const std::uint64_t messages = histogram.total_count();
+    result.throughput = throughput_of(input, recording, messages);
+    result.delivery = delivery_of(input, recording, messages);
+    result.server = usage_of(input, Role::server, input.server_cpus, messages);
+    result.client = usage_of(input, Role::client, input.job->cpus, messages);
+    result.streaming_dropped = input.streaming_dropped;
+    result.partial = input.ended_early && (input.job->count == 0 || messages < input.job->count);
+    facts.plan = input.plan;
+    facts.clock = input.clock;
+    facts.module = input.module;
+    result.audit = audit(result, facts);
+    return result;
+}
+
+} // namespace ipcmark

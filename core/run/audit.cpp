@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "run/audit.hpp"
+
+#include "measure/harness_cost.hpp"
+
+#include <ipcmark/units.hpp>
+
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+
+namespace ipcmark {
+namespace {
+
+// Fewer samples than this say nothing about a mean.
+constexpr std::uint64_t enough_samples = 100;
+
+CheckVerdict verdict(bool good) {
+    return good ? CheckVerdict::ok : CheckVerdict::suspicious;
+}
+
+// Little's law: the mean number of messages in a system is the rate at which they leave times the mean time that they
+// stay. In a closed loop that number is known: endpoints times window.
+AuditCheck littles_law(const DirectionResult& result, const TestPlan& plan) {
+    AuditCheck check{"littles-law", 0, "0.95 to 1.05 (mean round trip x rate / outstanding)",
+                     CheckVerdict::not_applicable};
+    const bool closed = result.latency.direction == Direction::round_trip && !plan.rate_per_second &&
+                        (plan.window == 1 || plan.send_delay.count() == 0);
+    if (!closed || result.partial || result.throughput.total_messages < enough_samples * plan.concurrency * plan.window)
+        return check;
+    const double outstanding = static_cast<double>(plan.concurrency) * plan.window;
+    check.value = result.latency.histogram.mean_ns() * result.throughput.messages_per_second / 1e9 / outstanding;
+    // Endpoints neither begin nor end at the same instant: the window of all is a little longer than that of each.
+    const double slack = plan.concurrency == 1 ? 0.05 : 0.2;
+    if (plan.concurrency != 1)
+        check.expectation = "0.8 to 1.2 (mean round trip x rate / outstanding, endpoints end at different moments)";
+    check.verdict = verdict(check.value > 1 - slack && check.value < 1 + slack);
+    return check;
+}
+
+AuditCheck share_of_median(const char* id, double cost_ns, const DirectionResult& result) {
+    const auto median = static_cast<double>(result.latency.histogram.percentile_ns(50));
+    AuditCheck check{id, 0, "below 0.05 of the median", CheckVerdict::not_applicable};
+    if (median <= 0)
+        return check;
+    check.value = cost_ns / median;
+    check.verdict = verdict(check.value < 0.05);
+    return check;
+}
+
+AuditCheck placement(const DirectionResult& result) {
+    AuditCheck check{"cpu-placement", 0, "0 CPUs used that were not asked for", CheckVerdict::not_applicable};
+    for (const SideUsage* side : {&result.server, &result.client}) {
+        if (side->cpus_asked.empty())
+            continue;
+        check.verdict = CheckVerdict::ok;
+        for (const int cpu : side->cpus_used) {
+            if (std::find(side->cpus_asked.begin(), side->cpus_asked.end(), cpu) == side->cpus_asked.end())
+                check.value += 1;
+        }
+    }
+    if (check.value > 0)
+        check.verdict = CheckVerdict::suspicious;
+    return check;
+}
+
+AuditCheck sequence(const DirectionResult& result, const ModuleIdentity* module) {
+    const Delivery& delivery = result.delivery;
+    const auto claims = [module](const char* name) {
+        return module == nullptr ||
+               std::find(module->capabilities.begin(), module->capabilities.end(), name) != module->capabilities.end();
+    };
+    AuditCheck check{"sequence", 0, "0 messages lost, doubled, reordered or changed", CheckVerdict::ok};
+    check.value = static_cast<double>(delivery.lost + delivery.duplicated + delivery.reordered + delivery.corrupted);
+    const bool broken_promise = delivery.corrupted != 0 || (delivery.reordered != 0 && claims("ordered")) ||
+                                (delivery.lost + delivery.duplicated != 0 && claims("reliable"));
+    check.verdict = verdict(!broken_promise && check.value == 0);
+    return check;
+}
+
+AuditCheck offered_rate(const DirectionResult& result, const TestPlan& plan) {
+    AuditCheck check{"offered-rate", 0, "at least 0.99 of the rate asked for", CheckVerdict::not_applicable};
+    if (!plan.rate_per_second || result.throughput.total_messages < enough_samples)
+        return check;
+    check.value = result.throughput.messages_per_second / *plan.rate_per_second;
+    check.verdict = verdict(check.value >= 0.99);
+    return check;
+}
+
+const std::map<std::string, std::pair<const char*, const char*>>& remedies() {
+    static const std::map<std::string, std::pair<const char*, const char*>> table{
+        {"littles-law",
+         {"the mean round trip and the rate contradict each other",
+          "look at lost or changed messages; otherwise report this result as a fault of ipcmark"}},
+        {"clock-overhead",
+         {"reading the clock takes a good part of a message's time",
+          "use a machine whose kernel trusts the TSC, and --clock auto"}},
+        {"harness-overhead",
+         {"noting a message takes a good part of its time",
+          "read differences between transports, not absolute figures, or larger messages"}},
+        {"cpu-placement",
+         {"a worker ran on a CPU that was not asked for", "look who changes CPU masks on this machine"}},
+        {"sample-count",
+         {"the histogram and the counters disagree", "the worker died in the middle of a message, or memory was "
+                                                     "overwritten by the module"}},
+        {"sequence",
+         {"messages were lost, doubled, reordered or changed",
+          "run 'ipcmark check' on the module; its numbers are not comparable"}},
+        {"clock-order",
+         {"messages were received before they were sent by the clock",
+          "the CPUs' counters are not in step: use --clock monotonic"}},
+        {"offered-rate",
+         {"the rate asked for was not reached: the latencies are those of a growing queue", "ask for a lower --rate"}},
+    };
+    return table;
+}
+
+} // namespace
+
+std::vector<AuditCheck> audit(const DirectionResult& result, const AuditInput& input) {
+    const double clock_ns = input.clock->info.overhead_ns;
+    AuditCheck samples{"sample-count", 0, "0 messages received but not in the histogram, or the other way round",
+                       CheckVerdict::ok};
+    samples.value =
+        static_cast<double>(result.latency.histogram.total_count()) - static_cast<double>(input.received_by_counter);
+    samples.verdict = verdict(samples.value == 0);
+    AuditCheck order{"clock-order", static_cast<double>(input.backwards), "0 receive stamps before their send stamps",
+                     verdict(input.backwards == 0)};
+    return {littles_law(result, *input.plan),
+            share_of_median("clock-overhead", clock_ns, result),
+            share_of_median("harness-overhead", harness_cost_ns(), result),
+            placement(result),
+            samples,
+            sequence(result, input.module),
+            order,
+            offered_rate(result, *input.plan)};
+}
+
+std::vector<Warning> warnings_of(const DirectionResult& result, const TestPlan& plan) {
+    std::vector<Warning> warnings;
+    const char* direction = result.latency.direction == Direction::one_way ? "one-way" : "round trip";
+    for (const AuditCheck& check : result.audit) {
+        if (check.verdict != CheckVerdict::suspicious)
+            continue;
+        const auto& [cause, remedy] = remedies().at(check.id);
+        warnings.push_back(
+            {check.id, fmt::format("{}: {} ({:.3g}; should be {})", direction, cause, check.value, check.expectation),
+             remedy});
+    }
+    if (result.streaming_dropped != 0)
+        warnings.push_back(
+            {"streaming-dropped",
+             fmt::format("{}: {} samples did not fit the streaming outputs; the histogram has all of them", direction,
+                         result.streaming_dropped),
+             "use --rate or --send-delay, or a faster disk"});
+    if (result.latency.direction == Direction::one_way && plan.send_delay.count() > 0)
+        warnings.push_back({"send-delay",
+                            "one-way: the throughput is what the send delay allows, not what the transport can do",
+                            "leave --send-delay out to measure throughput"});
+    const bool spinning = plan.wait == WaitPolicy::spin && plan.mode == Mode::blocking;
+    if (spinning && !plan.server_cpus.empty() && plan.server_cpus == plan.client_cpus && plan.server_cpus.size() == 1)
+        warnings.push_back(
+            {"spin-on-one-cpu",
+             fmt::format("{}: both sides spin on CPU {}: each waits for the scheduler to take the other off", direction,
+                         plan.server_cpus[0]),
+             "give the sides different CPUs, or use --wait block"});
+    return warnings;
+}
+
+} // namespace ipcmark

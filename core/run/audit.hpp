@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "measure/clock.hpp"
+
+#include <ipcmark/document.hpp>
+
+#include <cstdint>
+#include <vector>
+
+namespace ipcmark {
+
+struct AuditInput {
+    const TestPlan* plan = nullptr;
+    const RunClock* clock = nullptr;
+    const ModuleIdentity* module = nullptr; // may be null
+    std::uint64_t received_by_counter = 0;  // what the live counters say, against the histogram
+    std::uint64_t backwards = 0;            // receive stamps that lay before their send stamps
+};
+
+// The checks of one direction against itself. Each has an id, a figure, what the figure should be, and a verdict.
+[[nodiscard]] std::vector<AuditCheck> audit(const DirectionResult& result, const AuditInput& input);
+
+// What a reader must know of a result: a warning for each suspicious check, and for circumstances that bend the
+// numbers.
+[[nodiscard]] std::vector<Warning> warnings_of(const DirectionResult& result, const TestPlan& plan);
+
+} // namespace ipcmark

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// The client's end of a stand-alone run: as run(), with the server workers in another program.
+#include "run/control_address.hpp"
+#include "run/environment.hpp"
+#include "run/plan_run.hpp"
+#include "run/slot_json.hpp"
+#include "run/stand_alone_protocol.hpp"
+#include "run/validate.hpp"
+
+#include <ipcmark/run.hpp>
+
+#include <algorithm>
+
+#include <boost/json/array.hpp>
+#include <fmt/format.h>
+
+namespace ipcmark {
+namespace {
+
+// A server worker that a serve() runs for us.
+class RemoteServer : public WorkerLink {
+public:
+    RemoteServer(ControlChannel& channel, ResultsMemory& memory) : channel_(channel), memory_(memory) {
+        const ResultsHeader& header = memory.header();
+        channel.send({{"type", "spawn"},
+                      {"clock_kind", header.clock_kind},
+                      {"ns_per_tick_q32", header.ns_per_tick_q32},
+                      {"endpoints", header.endpoints}});
+    }
+    [[nodiscard]] ControlChannel& channel() noexcept override { return channel_; }
+    [[nodiscard]] int end_descriptor() const noexcept override { return -1; }
+    [[nodiscard]] std::optional<std::string> ended() override {
+        if (!end_ && channel_.closed())
+            end_ = "lost with the control connection";
+        return end_;
+    }
+    void kill() noexcept override { channel_.send({{"type", "kill"}}); }
+    bool handle(const boost::json::object& message) override {
+        if (text_field(message, "type") != "exited")
+            return false;
+        server_slots_from_json(message.at("slots").as_array(), memory_);
+        end_ = text_field(message, "text");
+        return true;
+    }
+
+private:
+    ControlChannel& channel_;
+    ResultsMemory& memory_;
+    std::optional<std::string> end_;
+};
+
+bool has_one_way(const TestPlan& test) {
+    return std::find(test.directions.begin(), test.directions.end(), Direction::one_way) != test.directions.end();
+}
+
+} // namespace
+
+ResultDocument connect(const Plan& plan, const ControlAddress& address, std::chrono::nanoseconds retry,
+                       Observer& observer, std::stop_token stop) {
+    std::vector<TestJobs> jobs = validated_jobs(plan, ServerPlace::other_program);
+    ControlChannel channel(connect_to(address, retry, stop));
+    const PeerHello peer = shake_hands(channel);
+    const bool one_clock = peer.boot_id == capture_environment().boot_id && !peer.boot_id.empty();
+    if (!one_clock && std::any_of(plan.tests.begin(), plan.tests.end(), has_one_way))
+        throw UsageError("one-way latency needs one clock on both ends, and these are two machines (their boot ids "
+                         "differ): ask for --round-trip alone");
+    const ServerMaker make_server = [&channel](ResultsMemory& memory, const WorkerJob&) {
+        return std::make_unique<RemoteServer>(channel, memory);
+    };
+    return run_tests(plan, std::move(jobs), make_server, observer, std::move(stop));
+}
+
+} // namespace ipcmark

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "run/unique_fd.hpp"
+
+#include <ipcmark/run.hpp>
+
+#include <chrono>
+#include <stop_token>
+
+namespace ipcmark {
+
+[[nodiscard]] std::string to_text(const ControlAddress& address);
+
+// A listening socket there; a socket file that nobody listens on any more is replaced. Throws UsageError naming the
+// address and why it cannot be had.
+[[nodiscard]] UniqueFd listen_at(const ControlAddress& address);
+
+// Connects, trying again for `retry`. Throws RunError naming the address and the last reason.
+[[nodiscard]] UniqueFd connect_to(const ControlAddress& address, std::chrono::nanoseconds retry, std::stop_token stop);
+
+} // namespace ipcmark

@@ -1,0 +1,414 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "run/direction_run.hpp"
+
+#include "run/assemble.hpp"
+#include "run/probe.hpp"
+#include "run/progress_watch.hpp"
+#include "run/rfc3339.hpp"
+#include "run/sample_drain.hpp"
+
+#include <ipcmark/units.hpp>
+
+#include <array>
+#include <cerrno>
+
+#include <boost/json/array.hpp>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+
+namespace ipcmark {
+namespace {
+
+using namespace std::chrono_literals;
+using SteadyClock = std::chrono::steady_clock;
+
+constexpr auto set_up_limit = 15s;        // above the time-out of accept and connect, which names the cause
+constexpr auto stall_limit = 30s;         // a run in which nothing moves at all
+constexpr auto better_word_limit = 300ms; // for the other side to name the real cause
+constexpr auto drain_limit = 1s;          // for the server to take what the client has sent, while nothing arrives
+constexpr auto obey_limit = 1s;           // for a loop to end after an interrupt (the ABI says 100 ms)
+constexpr auto leave_limit = 3s;          // for a worker to close everything and end
+constexpr auto tick = 50ms;
+constexpr auto streaming_tick = 5ms;
+
+const char* role_name(Role role) {
+    return role == Role::server ? "server" : "client";
+}
+
+struct Side {
+    Role role;
+    std::unique_ptr<WorkerLink> link;
+    bool listening = false;
+    bool ready = false;
+    bool finished = false; // its loops have ended, or it failed
+    bool gone = false;     // its process has ended
+    bool interrupted = false;
+};
+
+class DirectionRun {
+public:
+    explicit DirectionRun(const DirectionRequest& request)
+        : request_(request), plan_(*request.plan), memory_(ResultsMemory::create(layout(request), *request.clock)),
+          watch_(memory_, request.client_job), stop_event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+          on_stop_(request.stop, [this] { signal_stop(); }) {
+        if (request.streaming != nullptr) {
+            const Role recording = request.direction == Direction::round_trip ? Role::client : Role::server;
+            drain_.emplace(memory_, recording, *request.clock, *request.streaming);
+        }
+    }
+
+    DirectionOutcome run() {
+        const std::string timestamp = rfc3339_now();
+        start_workers();
+        loop();
+        close_workers();
+        if (drain_)
+            drain_->drain();
+        assemble(timestamp);
+        return std::move(outcome_);
+    }
+
+private:
+    static ResultsLayout layout(const DirectionRequest& request) {
+        ResultsLayout layout;
+        layout.endpoints = request.client_job.endpoints;
+        layout.uncorrected = request.client_job.rate_per_second > 0;
+        layout.shared_with_peer = !request.make_server;
+        layout.stamp_rings =
+            layout.shared_with_peer && request.client_job.message_size < 16 && request.direction == Direction::one_way;
+        layout.sample_rings = request.streaming != nullptr;
+        return layout;
+    }
+
+    void start_workers() {
+        server_.link = request_.make_server ? request_.make_server(memory_) : std::make_unique<LocalWorker>(memory_);
+        client_.link = std::make_unique<LocalWorker>(memory_);
+        server_.link->channel().send({{"type", "job"}, {"job", request_.server_job.to_json()}});
+        client_.link->channel().send({{"type", "job"}, {"job", request_.client_job.to_json()}});
+    }
+
+    // ------------------------------------------------------------------------------------------- the main loop
+
+    void loop() {
+        const auto set_up_end = SteadyClock::now() + set_up_limit;
+        while (!over()) {
+            wait_and_handle();
+            watch_.look();
+            if (drain_)
+                drain_->drain();
+            const auto now = SteadyClock::now();
+            if (!measuring_) {
+                if (now > set_up_end)
+                    cause_.note(CauseKind::fault,
+                                fmt::format("module '{}' hangs: {}", plan_.mechanism, pending_step()));
+                if (stop_asked_)
+                    return;
+                continue;
+            }
+            report_progress(now);
+            check_time(now);
+        }
+    }
+
+    [[nodiscard]] bool over() {
+        if (server_.finished && client_.finished)
+            return !cause_.found() || waited_for_better_word();
+        return cause_.found() && waited_for_better_word();
+    }
+
+    bool waited_for_better_word() {
+        const auto now = SteadyClock::now();
+        if (!cause_seen_at_)
+            cause_seen_at_ = now;
+        return !cause_.may_improve() || now > *cause_seen_at_ + better_word_limit;
+    }
+
+    [[nodiscard]] std::string pending_step() const {
+        if (!server_.listening)
+            return "the server worker does not come to listen";
+        if (!client_.ready)
+            return "the client worker does not come to connect";
+        return "the server worker does not come to accept";
+    }
+
+    void check_time(SteadyClock::time_point now) {
+        if (stop_asked_ || out_of_time_) {
+            interrupt_after(now, stop_seen_at_, obey_limit);
+            return;
+        }
+        if (plan_.timeout.count() > 0 && now > measuring_since_ + plan_.timeout) {
+            out_of_time_ = true;
+            memory_.header().stop.store(1, std::memory_order_relaxed);
+            cause_.note(CauseKind::fault, fmt::format("the run took longer than its time-out of {}; what was measured "
+                                                      "by then is kept",
+                                                      format_duration(plan_.timeout)));
+            return;
+        }
+        if (client_.finished && !server_.finished && watch_.idle() > drain_limit) {
+            // The end message did not arrive; what else did not is counted as lost.
+            interrupt(server_);
+            if (watch_.idle() > drain_limit + obey_limit)
+                cause_.note(CauseKind::fault,
+                            fmt::format("module '{}' does not come back from an interrupted receive", plan_.mechanism));
+            return;
+        }
+        if (watch_.idle() > stall_limit + slowest_pace())
+            cause_.note(CauseKind::fault,
+                        fmt::format("no message has moved for {}: module '{}' is stuck (a window or message that does "
+                                    "not fit its buffers does that, too)",
+                                    format_duration(stall_limit), plan_.mechanism));
+    }
+
+    // What may pass between two messages by the plan itself.
+    [[nodiscard]] std::chrono::nanoseconds slowest_pace() const {
+        std::chrono::nanoseconds pace = 2 * plan_.send_delay;
+        if (plan_.rate_per_second)
+            pace +=
+                std::chrono::nanoseconds(static_cast<std::int64_t>(2e9 * plan_.concurrency / *plan_.rate_per_second));
+        return pace;
+    }
+
+    void interrupt_after(SteadyClock::time_point now, std::optional<SteadyClock::time_point>& since,
+                         std::chrono::nanoseconds grace) {
+        if (!since)
+            since = now;
+        if (now < *since + grace)
+            return;
+        interrupt(server_);
+        interrupt(client_);
+        if (now > *since + grace + obey_limit)
+            cause_.note(CauseKind::fault,
+                        fmt::format("module '{}' does not come back from an interrupted call", plan_.mechanism));
+    }
+
+    void interrupt(Side& side) {
+        if (side.interrupted || side.gone)
+            return;
+        side.interrupted = true;
+        side.link->channel().send({{"type", "interrupt"}});
+    }
+
+    void report_progress(SteadyClock::time_point now) {
+        if (!request_.observer->wants_progress() || now < next_report_)
+            return;
+        next_report_ = now + 100ms;
+        Progress progress = watch_.progress();
+        progress.test_index = request_.test_index;
+        progress.test_count = request_.test_count;
+        request_.observer->progress(progress);
+    }
+
+    // ---------------------------------------------------------------------------------------- what the workers say
+
+    void wait_and_handle() {
+        std::array<pollfd, 5> entries{};
+        std::size_t count = 0;
+        for (Side* side : {&server_, &client_}) {
+            if (side->gone)
+                continue;
+            if (!side->link->channel().closed())
+                entries[count++] = {side->link->channel().descriptor(), POLLIN, 0};
+            if (side->link->end_descriptor() >= 0)
+                entries[count++] = {side->link->end_descriptor(), POLLIN, 0};
+        }
+        if (!stop_asked_)
+            entries[count++] = {stop_event_.get(), POLLIN, 0};
+        const auto wait = drain_ && measuring_ ? streaming_tick : tick;
+        poll(entries.data(), count, static_cast<int>(wait.count()));
+        if (!stop_asked_ && request_.stop.stop_requested()) {
+            stop_asked_ = true;
+            outcome_.interrupted = true;
+            memory_.header().stop.store(1, std::memory_order_relaxed);
+        }
+        handle_side(server_);
+        handle_side(client_);
+    }
+
+    void handle_side(Side& side) {
+        if (side.gone)
+            return;
+        try {
+            // The state of the process is read first: what it said before it ended is then in the channel.
+            const auto end = side.link->ended();
+            while (auto message = side.link->channel().receive(0ms)) {
+                if (!side.link->handle(*message))
+                    handle(side, *message);
+            }
+            if (const auto late = end ? end : side.link->ended();
+                late && (side.link->end_descriptor() < 0 || side.link->channel().closed()))
+                handle_death(side, *late);
+        } catch (const RunError& error) {
+            cause_.note(CauseKind::fault, fmt::format("the {} worker of module '{}' sent nonsense: {}",
+                                                      role_name(side.role), plan_.mechanism, error.what()));
+        }
+    }
+
+    void handle_death(Side& side, const std::string& end) {
+        side.gone = true;
+        // A worker that ends well after it has said what is wrong has nothing to add.
+        if (end.empty() && (leaving_ || (side.finished && cause_.found())))
+            return;
+        // One that was told to go because something had gone wrong has nothing to add, however it went.
+        if (leaving_ && cause_.found())
+            return;
+        const bool was_finished = side.finished;
+        side.finished = true;
+        const std::string how = end.empty() ? "ended too early" : "was " + end;
+        cause_.note(CauseKind::death,
+                    fmt::format("the {} worker of module '{}' {}{}", role_name(side.role), plan_.mechanism,
+                                end.starts_with("exit code") ? "ended with " + end : how,
+                                leaving_       ? " while it closed, after the measurement"
+                                : was_finished ? " after its part of the measurement"
+                                : measuring_   ? " in the middle of the measurement"
+                                               : " while it was being set up"));
+    }
+
+    void handle(Side& side, const boost::json::object& message) {
+        const std::string type = text_field(message, "type");
+        if (type == "log") {
+            request_.observer->log(static_cast<int>(number_field(message, "level")), text_field(message, "text"));
+        } else if (type == "listening") {
+            side.listening = true;
+            client_.link->channel().send({{"type", "connect"}, {"address", text_field(message, "address")}});
+        } else if (type == "ready") {
+            handle_ready(side, message);
+        } else if (type == "finished") {
+            side.finished = true;
+            handle_ends(side, message);
+        } else if (type == "error") {
+            side.finished = true;
+            const auto status = static_cast<ipcmark_status>(number_field(message, "status"));
+            const bool usage = text_field(message, "kind") == "usage";
+            if (side.interrupted || leaving_)
+                return;
+            outcome_.usage_error = outcome_.usage_error || usage;
+            const bool consequence =
+                status == IPCMARK_PEER_GONE || status == IPCMARK_NOT_CONNECTED || status == IPCMARK_TIMED_OUT;
+            cause_.note(consequence ? CauseKind::consequence : CauseKind::fault, text_field(message, "text"));
+        } else {
+            throw RunError(fmt::format("unknown message '{}'", type));
+        }
+    }
+
+    void handle_ready(Side& side, const boost::json::object& message) {
+        side.ready = true;
+        if (!outcome_.module || side.role == Role::client) {
+            outcome_.module = identity_from_json(object_field(message, "module"));
+            outcome_.options.clear();
+            for (const auto& item : message.at("options").as_array()) {
+                const auto& option = item.as_object();
+                outcome_.options.push_back(
+                    {text_field(option, "name"), text_field(option, "value"), option.at("given").as_bool()});
+            }
+        }
+        if (!server_.ready || !client_.ready)
+            return;
+        measuring_ = true;
+        measuring_since_ = SteadyClock::now();
+        client_.link->channel().send({{"type", "start"}});
+    }
+
+    void handle_ends(Side& side, const boost::json::object& message) {
+        for (const auto& item : message.at("ends").as_array()) {
+            const auto& end = item.as_object();
+            const auto status = end.at("status").to_number<ipcmark_status>();
+            if (status == IPCMARK_OK || (status == IPCMARK_CANCELLED && (side.interrupted || leaving_)))
+                continue;
+            // A server that hears of its client's end before the end message has nothing to complain of.
+            if (status == IPCMARK_PEER_GONE && side.role == Role::server && client_.finished && !cause_.found())
+                continue;
+            cause_.note(status == IPCMARK_PEER_GONE ? CauseKind::consequence : CauseKind::fault,
+                        text_field(end, "text"));
+        }
+    }
+
+    // ------------------------------------------------------------------------------------------------ the end
+
+    void close_workers() {
+        if (cause_.found() || stop_asked_) {
+            interrupt(server_);
+            interrupt(client_);
+            wait_until_finished(SteadyClock::now() + obey_limit);
+        }
+        leaving_ = true;
+        for (Side* side : {&server_, &client_})
+            side->link->channel().send({{"type", "exit"}});
+        const auto end = SteadyClock::now() + leave_limit;
+        while (!(server_.gone && client_.gone) && SteadyClock::now() < end)
+            wait_and_handle();
+        for (Side* side : {&server_, &client_}) {
+            if (side->gone)
+                continue;
+            side->link->kill();
+            cause_.note(CauseKind::fault, fmt::format("module '{}' hangs: the {} worker did not end and was killed",
+                                                      plan_.mechanism, role_name(side->role)));
+        }
+    }
+
+    void wait_until_finished(SteadyClock::time_point end) {
+        while (!(server_.finished && client_.finished) && SteadyClock::now() < end)
+            wait_and_handle();
+    }
+
+    void signal_stop() noexcept {
+        const std::uint64_t one = 1;
+        [[maybe_unused]] const auto written = write(stop_event_.get(), &one, sizeof one);
+    }
+
+    void assemble(const std::string& timestamp) {
+        AssembleInput input;
+        input.plan = &plan_;
+        input.job = &request_.client_job;
+        input.direction = request_.direction;
+        input.memory = &memory_;
+        input.clock = request_.clock;
+        input.module = outcome_.module ? &*outcome_.module : nullptr;
+        input.peak_messages_per_second = watch_.peak_messages_per_second();
+        input.server_cpus = request_.server_job.cpus;
+        input.ended_early = cause_.found() || stop_asked_;
+        input.streaming_dropped = drain_ ? drain_->dropped() : 0;
+        outcome_.failure = cause_.text();
+        auto result = assemble_result(input);
+        if (result.throughput.total_messages == 0 && outcome_.failure)
+            return;
+        result.timestamp = timestamp;
+        if (stop_asked_ && result.partial && !outcome_.failure)
+            outcome_.failure = fmt::format("interrupted after {} messages; what was measured is kept",
+                                           result.throughput.total_messages);
+        if (result.throughput.total_messages != 0)
+            outcome_.result = std::move(result);
+        else if (!outcome_.failure)
+            outcome_.failure = stop_asked_ ? "interrupted before the first message"
+                                           : fmt::format("module '{}' delivered no message", plan_.mechanism);
+    }
+
+    const DirectionRequest& request_;
+    const TestPlan& plan_;
+    ResultsMemory memory_;
+    ProgressWatch watch_;
+    std::optional<SampleDrain> drain_;
+    Side server_{Role::server, nullptr};
+    Side client_{Role::client, nullptr};
+    FailureCause cause_;
+    std::optional<SteadyClock::time_point> cause_seen_at_;
+    bool measuring_ = false;
+    SteadyClock::time_point measuring_since_{};
+    SteadyClock::time_point next_report_{};
+    bool stop_asked_ = false;
+    bool out_of_time_ = false;
+    std::optional<SteadyClock::time_point> stop_seen_at_;
+    bool leaving_ = false;
+    DirectionOutcome outcome_;
+    UniqueFd stop_event_;
+    std::stop_callback<std::function<void()>> on_stop_;
+};
+
+} // namespace
+
+DirectionOutcome run_direction(const DirectionRequest& request) {
+    request.observer->direction_started(request.direction);
+    return DirectionRun(request).run();
+}
+
+} // namespace ipcmark

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "run/module_probe.hpp"
+
+#include "run/worker_process.hpp"
+
+#include <ipcmark/run.hpp>
+
+#include <map>
+
+#include <boost/json/array.hpp>
+#include <fmt/format.h>
+
+namespace ipcmark {
+namespace {
+
+using namespace std::chrono_literals;
+constexpr auto answer_limit = 10s;
+constexpr int no_results = -1;
+
+void probe_module(const std::string& id, const std::vector<const WorkerJob*>& jobs) {
+    WorkerProcess worker = WorkerProcess::spawn(no_results);
+    boost::json::array list;
+    for (const WorkerJob* job : jobs)
+        list.push_back(job->to_json());
+    worker.channel().send({{"type", "probe"}, {"jobs", list}});
+    const auto answer_end = std::chrono::steady_clock::now() + answer_limit;
+    for (;;) {
+        const auto left =
+            std::chrono::duration_cast<std::chrono::milliseconds>(answer_end - std::chrono::steady_clock::now());
+        const auto answer = worker.channel().receive(std::max(left, 0ms));
+        if (!answer && worker.channel().closed()) {
+            for (int turn = 0; turn < 100 && !worker.ended(); ++turn)
+                std::this_thread::sleep_for(10ms);
+            throw RunError(fmt::format("module '{}' crashed its worker while it was asked for its limits: {}", id,
+                                       worker.ended().value_or("it closed its control connection")));
+        }
+        if (!answer)
+            throw RunError(
+                fmt::format("module '{}' hangs: no answer about its limits within {} s", id, answer_limit.count()));
+        if (text_field(*answer, "type") != "probed")
+            continue;
+        for (const auto& error : answer->at("errors").as_array()) {
+            if (!error.as_string().empty())
+                throw UsageError(std::string(error.as_string()));
+        }
+        worker.channel().send({{"type", "exit"}});
+        return;
+    }
+}
+
+} // namespace
+
+void probe_modules(const std::vector<WorkerJob>& jobs) {
+    std::map<std::string, std::vector<const WorkerJob*>> by_module;
+    for (const WorkerJob& job : jobs)
+        by_module[job.module_path].push_back(&job);
+    for (const auto& [path, of_module] : by_module)
+        probe_module(of_module.front()->module_id, of_module);
+}
+
+} // namespace ipcmark

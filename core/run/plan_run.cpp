@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "run/plan_run.hpp"
+
+#include "config.h"
+#include "measure/clock.hpp"
+#include "module/identity.hpp"
+#include "result/streaming.hpp"
+#include "run/audit.hpp"
+#include "run/direction_run.hpp"
+#include "run/environment.hpp"
+#include "run/rfc3339.hpp"
+#include "run/scratch_dir.hpp"
+
+#include <ipcmark/modules.hpp>
+
+#include <optional>
+
+#include <fmt/format.h>
+
+namespace ipcmark {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+// A calibration over 4 ms is good to some parts per million; more than this means that the counter does not run at one
+// rate.
+constexpr double worst_drift_ppm = 200;
+
+class PlanRun {
+public:
+    PlanRun(const Plan& plan, const ServerMaker& make_server, Observer& observer, std::stop_token stop)
+        : plan_(plan), make_server_(make_server), observer_(observer), stop_(std::move(stop)) {
+        if (plan.streaming.any())
+            streaming_.emplace(plan.streaming);
+        clock_ = set_up_clock(plan.clock);
+        sweep_scratch_dirs();
+    }
+
+    ResultDocument run(std::vector<TestJobs> tests) {
+        ResultDocument document;
+        document.version = IPCMARK_VERSION;
+        document.timestamp = rfc3339_now();
+        document.command_line = plan_.command_line;
+        document.system = capture_environment();
+        document.system.benchmark_version = IPCMARK_VERSION;
+        document.system.compiler = IPCMARK_COMPILER;
+        document.system.clock = clock_.info;
+        for (std::size_t index = 0; index < tests.size() && !stop_.stop_requested(); ++index) {
+            observer_.test_started(plan_.tests[index], index, tests.size());
+            document.results.push_back(run_test(index, tests[index], document.interrupted));
+            const TestResult& result = document.results.back();
+            observer_.test_finished(result);
+            if (result.failure && plan_.on_error == OnError::stop)
+                break;
+        }
+        document.interrupted = document.interrupted || stop_.stop_requested();
+        if (const double drift = clock_.drift_ppm(); drift > worst_drift_ppm && long_enough())
+            document.warnings.push_back(
+                {"clock-drift",
+                 fmt::format("the processor's counter and the kernel's clock drifted apart by {:.0f} parts per million "
+                             "during the run",
+                             drift),
+                 "use --clock monotonic"});
+        if (streaming_)
+            streaming_->finish();
+        return document;
+    }
+
+private:
+    [[nodiscard]] bool long_enough() const { return SteadyClock::now() - begin_ > std::chrono::seconds(1); }
+
+    TestResult run_test(std::size_t index, const TestJobs& jobs, bool& interrupted) {
+        const TestPlan& test = plan_.tests[index];
+        TestResult result;
+        result.plan = test;
+        result.timestamp = rfc3339_now();
+        result.module.id = jobs.client.front().module_id;
+        result.module.path = jobs.client.front().module_path;
+        const auto begin = SteadyClock::now();
+        for (std::size_t number = 0; number < jobs.directions.size() && !stop_.stop_requested(); ++number) {
+            DirectionOutcome outcome = run_one(index, test, jobs, number);
+            interrupted = interrupted || outcome.interrupted;
+            if (outcome.module)
+                result.module = *outcome.module;
+            if (!outcome.options.empty())
+                result.options = outcome.options;
+            if (outcome.failure) {
+                ++result.error_count;
+                const char* name = jobs.directions[number] == Direction::one_way ? "one-way" : "round trip";
+                const std::string text = fmt::format("{}: {}", name, *outcome.failure);
+                result.failure = result.failure ? *result.failure + "; " + text : text;
+            }
+            if (outcome.result) {
+                const auto warnings = warnings_of(*outcome.result, test);
+                result.warnings.insert(result.warnings.end(), warnings.begin(), warnings.end());
+                const Delivery& delivery = outcome.result->delivery;
+                result.error_count += delivery.lost + delivery.duplicated + delivery.corrupted;
+                (jobs.directions[number] == Direction::one_way ? result.one_way : result.round_trip) =
+                    std::move(outcome.result);
+            }
+            if (outcome.failure && plan_.on_error == OnError::stop)
+                break;
+        }
+        if (result.module.result_name.empty())
+            name_module(result.module, jobs.client.front());
+        result.test_duration = SteadyClock::now() - begin;
+        return result;
+    }
+
+    DirectionOutcome run_one(std::size_t index, const TestPlan& test, const TestJobs& jobs, std::size_t number) {
+        DirectionRequest request;
+        request.plan = &test;
+        request.direction = jobs.directions[number];
+        request.test_index = index;
+        request.test_count = plan_.tests.size();
+        request.server_job = jobs.server[number];
+        request.client_job = jobs.client[number];
+        const std::string scratch = choose_scratch_dir();
+        request.server_job.scratch_dir = scratch;
+        request.client_job.scratch_dir = scratch;
+        request.clock = &clock_;
+        request.observer = &observer_;
+        request.stop = stop_;
+        if (make_server_)
+            request.make_server = [this, &request](ResultsMemory& memory) {
+                return make_server_(memory, request.server_job);
+            };
+        if (streaming_) {
+            streaming_->begin_test(result_name(request.client_job), test.message_size_bytes, request.direction);
+            request.streaming = &*streaming_;
+        }
+        try {
+            DirectionOutcome outcome = run_direction(request);
+            remove_scratch_dir(scratch);
+            return outcome;
+        } catch (...) {
+            remove_scratch_dir(scratch);
+            throw;
+        }
+    }
+
+    // Of a test that failed before its workers could say who they are.
+    static void name_module(ModuleIdentity& module, const WorkerJob& job) {
+        try {
+            const auto description = describe(job.module_file());
+            const auto in_file = read_identity(job.module_path);
+            module.version = in_file.version;
+            module.abi_major = in_file.entry.abi_major;
+            module.abi_minor = in_file.entry.abi_minor;
+            module.display_name = description.display_name;
+            module.result_name = description.result_name;
+            module.capabilities = description.capabilities;
+        } catch (const RunError&) {
+            // Its description is what fails: the reason is in the result already.
+        }
+    }
+
+    // The streaming outputs name the mechanism as the result document does.
+    std::string result_name(const WorkerJob& job) {
+        auto& name = result_names_[job.module_path];
+        if (name.empty())
+            name = describe(job.module_file()).result_name;
+        return name;
+    }
+
+    const Plan& plan_;
+    const ServerMaker& make_server_;
+    Observer& observer_;
+    std::stop_token stop_;
+    SteadyClock::time_point begin_ = SteadyClock::now();
+    RunClock clock_;
+    std::optional<StreamingWriter> streaming_;
+    std::map<std::string, std::string> result_names_;
+};
+
+} // namespace
+
+ResultDocument run_tests(const Plan& plan, std::vector<TestJobs> jobs, const ServerMaker& make_server,
+                         Observer& observer, std::stop_token stop) {
+    return PlanRun(plan, make_server, observer, std::move(stop)).run(std::move(jobs));
+}
+
+ResultDocument run(const Plan& plan, Observer& observer, std::stop_token stop) {
+    return run_tests(plan, validated_jobs(plan, ServerPlace::here), {}, observer, std::move(stop));
+}
+
+ResultDocument run(const Plan& plan) {
+    Observer silent;
+    return run(plan, silent);
+}
+
+} // namespace ipcmark

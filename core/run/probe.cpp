@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "run/probe.hpp"
+
+#include "run/control_channel.hpp"
+#include "run/worker_job.hpp"
+
+#include <map>
+
+#include <boost/json/array.hpp>
+#include <fmt/format.h>
+
+namespace ipcmark {
+namespace {
+
+void check_extension(const Module& module, const WorkerJob& job, const char* id, const char* what, const char* remedy) {
+    if (module.extension(id) == nullptr)
+        throw UsageError(fmt::format("module '{}' has no {} (extension {}); {}", job.module_id, what, id, remedy));
+}
+
+void check_job(const Module& module, const WorkerJob& job) {
+    const OptionValues values = job_options(module, job);
+    if (job.mode == Mode::asynchronous)
+        check_extension(module, job, IPCMARK_EXT_POLLFD, "asynchronous mode", "run it with --blocking");
+    if (job.access == Access::direct)
+        check_extension(module, job, IPCMARK_EXT_LOAN, "direct access", "run it without --direct");
+    if (job.batch > 1)
+        check_extension(module, job, IPCMARK_EXT_BATCH, "batches", "run it without --batch");
+    ipcmark_listen_params params{};
+    params.size = sizeof params;
+    params.endpoint_count = job.endpoints;
+    params.max_message_size = job.message_size;
+    params.host = module_host();
+    params.values = values.values().data();
+    params.value_count = static_cast<std::uint32_t>(values.values().size());
+    ipcmark_limits limits{};
+    limits.size = sizeof limits;
+    module.check(module.table().limits(&params, &limits), nullptr, "limits");
+    limits.reason[sizeof limits.reason - 1] = '\0';
+    const std::string reason = limits.reason[0] == '\0' ? "" : fmt::format(" ({})", limits.reason);
+    if (job.message_size > limits.max_message_size)
+        throw UsageError(fmt::format("message size {} is above the maximum of '{}', {} bytes{}", job.message_size,
+                                     job.module_id, limits.max_message_size, reason));
+    if (limits.max_endpoints != 0 && job.endpoints > limits.max_endpoints)
+        throw UsageError(fmt::format("concurrency {} is above the maximum of '{}', {} endpoints{}", job.endpoints,
+                                     job.module_id, limits.max_endpoints, reason));
+    if (limits.max_in_flight != 0 && job.window > limits.max_in_flight)
+        throw UsageError(fmt::format("window {} is above the maximum of '{}', {} messages in flight{}", job.window,
+                                     job.module_id, limits.max_in_flight, reason));
+}
+
+} // namespace
+
+boost::json::object probe(const boost::json::object& message) {
+    boost::json::array errors;
+    const auto* jobs = message.if_contains("jobs");
+    if (jobs == nullptr || !jobs->is_array())
+        throw RunError("a control message lacks the list 'jobs'");
+    std::map<std::string, std::shared_ptr<const Module>> loaded;
+    for (const auto& item : jobs->get_array()) {
+        std::string error;
+        try {
+            const WorkerJob job = WorkerJob::from_json(item.as_object());
+            auto& module = loaded[job.module_path];
+            if (!module)
+                module = Module::load(job.module_file(), job.debug_wrapper ? Checking::contract : Checking::none);
+            check_job(*module, job);
+        } catch (const std::exception& caught) {
+            error = caught.what();
+        }
+        errors.emplace_back(error);
+    }
+    return {{"type", "probed"}, {"errors", errors}};
+}
+
+boost::json::object identity_json(const Module& module) {
+    const ModuleIdentity identity = module.identity();
+    boost::json::array capabilities(identity.capabilities.begin(), identity.capabilities.end());
+    return {
+        {"id", identity.id},
+        {"version", identity.version},
+        {"display_name", identity.display_name},
+        {"result_name", identity.result_name},
+        {"path", identity.path},
+        {"abi_major", identity.abi_major},
+        {"abi_minor", identity.abi_minor},
+        {"capabilities", capabilities},
+    };
+}
+
+ModuleIdentity identity_from_json(const boost::json::object& object) {
+    ModuleIdentity identity;
+    identity.id = text_field(object, "id");
+    identity.version = text_field(object, "version");
+    identity.display_name = text_field(object, "display_name");
+    identity.result_name = text_field(object, "result_name");
+    identity.path = text_field(object, "path");
+    identity.abi_major = static_cast<std::uint32_t>(number_field(object, "abi_major"));
+    identity.abi_minor = static_cast<std::uint32_t>(number_field(object, "abi_minor"));
+    if (const auto* names = object.if_contains("capabilities"); names != nullptr && names->is_array()) {
+        for (const auto& name : names->get_array())
+            identity.capabilities.emplace_back(name.as_string());
+    }
+    return identity;
+}
+
+} // namespace ipcmark

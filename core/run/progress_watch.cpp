@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "run/progress_watch.hpp"
+
+#include <algorithm>
+
+namespace ipcmark {
+
+using namespace std::chrono_literals;
+
+ProgressWatch::ProgressWatch(const ResultsMemory& memory, const WorkerJob& job) : memory_(memory), job_(job) {}
+
+void ProgressWatch::look() {
+    const bool arrivals_here = job_.direction == Direction::round_trip || memory_.header().shared_with_peer != 0;
+    const Role arriving = job_.direction == Direction::round_trip ? Role::client : Role::server;
+    std::uint64_t messages = 0;
+    std::uint64_t moved = 0;
+    for (unsigned endpoint = 0; endpoint < job_.endpoints; ++endpoint) {
+        const Slot& server = memory_.slot(Role::server, endpoint);
+        const Slot& client = memory_.slot(Role::client, endpoint);
+        messages += arrivals_here ? memory_.slot(arriving, endpoint).received.load(std::memory_order_relaxed)
+                                  : client.sent.load(std::memory_order_relaxed);
+        moved += server.consumed.load(std::memory_order_relaxed) + client.sent.load(std::memory_order_relaxed) +
+                 client.received.load(std::memory_order_relaxed) +
+                 static_cast<std::uint64_t>(client.phase.load(std::memory_order_relaxed)) +
+                 static_cast<std::uint64_t>(server.phase.load(std::memory_order_relaxed));
+    }
+    const auto now = Clock::now();
+    if (moved != moved_) {
+        moved_ = moved;
+        last_move_ = now;
+    }
+    messages_ = messages;
+    if (messages == 0)
+        return;
+    if (begin_ == Clock::time_point{}) {
+        begin_ = slice_begin_ = now;
+        slice_messages_ = messages;
+        return;
+    }
+    // A shorter slice would make a burst after a pause look like a rate.
+    const auto slice = now - slice_begin_;
+    if (slice < 100ms)
+        return;
+    slice_rate_ = static_cast<double>(messages - slice_messages_) / std::chrono::duration<double>(slice).count();
+    peak_ = std::max(peak_, slice_rate_);
+    slice_begin_ = now;
+    slice_messages_ = messages;
+}
+
+std::chrono::nanoseconds ProgressWatch::idle() const {
+    return Clock::now() - last_move_;
+}
+
+Progress ProgressWatch::progress() const {
+    Progress progress;
+    progress.direction = job_.direction;
+    progress.messages = messages_;
+    progress.messages_per_second = slice_rate_;
+    if (begin_ != Clock::time_point{})
+        progress.elapsed = Clock::now() - begin_;
+    if (job_.count != 0) {
+        progress.total = job_.count;
+        progress.fraction = std::min(1.0, static_cast<double>(messages_) / static_cast<double>(job_.count));
+    } else {
+        progress.fraction = std::min(1.0, std::chrono::duration<double, std::nano>(progress.elapsed).count() /
+                                              static_cast<double>(job_.duration_ns));
+    }
+    if (progress.fraction > 0)
+        progress.remaining = std::chrono::nanoseconds(static_cast<std::int64_t>(
+            static_cast<double>(progress.elapsed.count()) * (1 - progress.fraction) / progress.fraction));
+    return progress;
+}
+
+} // namespace ipcmark

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "measure/results_memory.hpp"
+#include "run/worker_job.hpp"
+
+#include <ipcmark/run.hpp>
+
+#include <chrono>
+#include <cstdint>
+
+namespace ipcmark {
+
+// Reads the live counters of a run: how far it is, whether it moves at all, and its best slice.
+class ProgressWatch {
+public:
+    ProgressWatch(const ResultsMemory& memory, const WorkerJob& job);
+
+    // Looks at the counters now.
+    void look();
+    // Measured messages that have arrived (sent ones, where the arrivals are counted on another machine).
+    [[nodiscard]] std::uint64_t messages() const noexcept { return messages_; }
+    // How long nothing at all has moved, warm-up included.
+    [[nodiscard]] std::chrono::nanoseconds idle() const;
+    [[nodiscard]] double peak_messages_per_second() const noexcept { return peak_; }
+    // Since the first look that saw a measured message.
+    [[nodiscard]] Progress progress() const;
+
+private:
+    using Clock = std::chrono::steady_clock;
+    const ResultsMemory& memory_;
+    const WorkerJob& job_;
+    std::uint64_t messages_ = 0;
+    std::uint64_t moved_ = 0; // sum of all counters, to see that something moves
+    Clock::time_point last_move_ = Clock::now();
+    Clock::time_point begin_{};
+    Clock::time_point slice_begin_{};
+    std::uint64_t slice_messages_ = 0;
+    double slice_rate_ = 0;
+    double peak_ = 0;
+};
+
+} // namespace ipcmark

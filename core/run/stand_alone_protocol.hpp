@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "run/control_channel.hpp"
+
+#include <string>
+
+namespace ipcmark {
+
+// The handshake of the two ends of a stand-alone run. After it the client sends a "spawn" for each direction of a test;
+// from then on the messages of coordinator and worker pass through as they are, until an "exited" with the worker's
+// results.
+struct PeerHello {
+    std::string version;
+    std::string boot_id; // the same on both ends: they share a clock
+};
+
+// Sends our hello and receives the other's. Throws RunError where the other end is silent, is no ipcmark or speaks
+// another protocol version, naming both.
+[[nodiscard]] PeerHello shake_hands(ControlChannel& channel);
+
+} // namespace ipcmark

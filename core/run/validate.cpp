@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "run/validate.hpp"
+
+#include "measure/envelope.hpp"
+#include "run/module_probe.hpp"
+#include "run/placement.hpp"
+
+#include <ipcmark/modules.hpp>
+#include <ipcmark/run.hpp>
+#include <ipcmark/units.hpp>
+
+#include <cmath>
+
+#include <fmt/format.h>
+
+namespace ipcmark {
+namespace {
+
+constexpr unsigned most_endpoints = 4096;
+constexpr unsigned most_outstanding = 65536;
+
+void check_range(const char* what, std::uint64_t value, std::uint64_t lowest, std::uint64_t highest) {
+    if (value < lowest || value > highest)
+        throw UsageError(fmt::format("invalid {} {}: it must be {} to {}", what, value, lowest, highest));
+}
+
+void check_not_negative(const char* what, std::chrono::nanoseconds value) {
+    if (value.count() < 0)
+        throw UsageError(fmt::format("invalid {} {} ns: it must not be negative", what, value.count()));
+}
+
+} // namespace
+
+void check_test(const TestPlan& test) {
+    if (test.directions.empty())
+        throw UsageError("a test has no direction: ask for one-way, round trip or both");
+    check_range("message size", test.message_size_bytes, 1, std::uint64_t{1} << 40);
+    check_range("concurrency", test.concurrency, 1, most_endpoints);
+    check_range("window", test.window, 1, most_outstanding);
+    check_range("batch", test.batch, 1, most_outstanding);
+    check_not_negative("send delay", test.send_delay);
+    check_not_negative("time-out", test.timeout);
+    check_not_negative("spin time", test.spin);
+    if (test.duration && test.duration->count() <= 0)
+        throw UsageError(fmt::format("invalid duration {}: it must be more than 0", format_duration(*test.duration)));
+    if (!test.duration) {
+        if (!test.message_count || *test.message_count == 0)
+            throw UsageError("invalid message count 0: it must be at least 1 (or give a duration)");
+        if (*test.message_count < test.concurrency)
+            throw UsageError(fmt::format("message count {} is less than one for each of {} endpoints: it is the total "
+                                         "of all endpoints",
+                                         *test.message_count, test.concurrency));
+    }
+    if (test.rate_per_second && !(*test.rate_per_second > 0 && std::isfinite(*test.rate_per_second)))
+        throw UsageError(
+            fmt::format("invalid rate {}: it must be more than 0 messages per second", *test.rate_per_second));
+    if (test.rate_per_second && test.send_delay.count() > 0)
+        throw UsageError("a rate and a send delay contradict each other: give one of them");
+    for (const double percentile : test.percentiles) {
+        if (!(percentile > 0 && percentile <= 100))
+            throw UsageError(fmt::format("invalid percentile {}: it must be above 0 and at most 100", percentile));
+    }
+    if (test.access == Access::direct && test.mode == Mode::asynchronous)
+        throw UsageError("direct access goes with the blocking mode only: use --blocking");
+    if (test.batch > 1 && test.mode == Mode::asynchronous)
+        throw UsageError("batches go with the blocking mode only: use --blocking");
+    if (test.batch > 1 && test.access == Access::direct)
+        throw UsageError("batches and direct access contradict each other: give one of them");
+}
+
+std::vector<TestJobs> validated_jobs(const Plan& plan, ServerPlace place) {
+    if (plan.tests.empty())
+        throw UsageError("the plan has no test");
+    std::vector<TestJobs> tests;
+    std::vector<WorkerJob> questions;
+    for (const TestPlan& test : plan.tests) {
+        check_test(test);
+        check_cpus(test.client_cpus, "the client");
+        if (place == ServerPlace::here)
+            check_cpus(test.server_cpus, "the server");
+        const ModuleFile file = find_module(plan.modules, test.mechanism);
+        TestJobs jobs;
+        jobs.directions = test.directions;
+        for (const Direction direction : test.directions) {
+            for (const Role role : {Role::server, Role::client}) {
+                WorkerJob job = make_job(test, role, direction);
+                job.module_path = file.path.string();
+                job.module_id = file.id;
+                job.module_version = file.version;
+                job.debug_wrapper = plan.modules.debug_wrapper;
+                if (role == Role::client)
+                    questions.push_back(job);
+                (role == Role::server ? jobs.server : jobs.client).push_back(std::move(job));
+            }
+        }
+        if (place == ServerPlace::other_program && test.message_size_bytes < envelope_bytes &&
+            test.directions != std::vector{Direction::round_trip})
+            throw UsageError(fmt::format("message size {} is below {}: one-way messages between two programs carry "
+                                         "their stamps in themselves",
+                                         test.message_size_bytes, envelope_bytes));
+        tests.push_back(std::move(jobs));
+    }
+    probe_modules(questions);
+    return tests;
+}
+
+void validate(const Plan& plan) {
+    static_cast<void>(validated_jobs(plan, ServerPlace::here));
+}
+
+} // namespace ipcmark

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "run/worker_job.hpp"
+
+#include <ipcmark/plan.hpp>
+
+#include <vector>
+
+namespace ipcmark {
+
+// Where the server side of a plan runs.
+enum class ServerPlace { here, other_program };
+
+// What is wrong with a test by itself, without a look at modules or machine. Throws UsageError.
+void check_test(const TestPlan& test);
+
+// The jobs of one test, both roles of each direction, with the files of their modules.
+struct TestJobs {
+    std::vector<Direction> directions;
+    std::vector<WorkerJob> server; // one for each direction
+    std::vector<WorkerJob> client;
+};
+
+// Checks a whole plan (run.hpp's validate) and returns the jobs of each test. With ServerPlace::other_program the
+// server's CPUs and modules are not this machine's to check.
+[[nodiscard]] std::vector<TestJobs> validated_jobs(const Plan& plan, ServerPlace place);
+
+} // namespace ipcmark

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "run/worker.hpp"
+
+#include "run/control_channel.hpp"
+#include "run/hex.hpp"
+#include "run/placement.hpp"
+#include "run/probe.hpp"
+#include "run/scratch_dir.hpp"
+#include "run/worker_endpoints.hpp"
+#include "run/worker_job.hpp"
+#include "run/worker_process.hpp"
+
+#include <ipcmark/run.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <csignal>
+#include <future>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include <boost/json/array.hpp>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace ipcmark {
+namespace {
+
+using namespace std::chrono_literals;
+
+// The module runs on the job thread and its children; the main thread only listens to the coordinator, so that a module
+// that hangs anywhere cannot keep the worker alive.
+class Worker {
+public:
+    Worker() : control_(UniqueFd(worker_control_fd)) {}
+
+    int run() {
+        instance = this;
+        set_module_log([](int level, const char* text) { instance->log(level, text); });
+        std::future<void> job;
+        for (;;) {
+            const auto message = control_.receive(-1ms);
+            if (!message) {
+                // The coordinator is gone: nobody waits for results any more.
+                interrupt(IPCMARK_CANCELLED);
+                remove_scratch_dir(scratch_dir_);
+                _exit(job.valid() ? 1 : 0);
+            }
+            const std::string type = text_field(*message, "type");
+            if (type == "probe") {
+                job = std::async(std::launch::async, [this, jobs = *message] { control_.send(probe(jobs)); });
+            } else if (type == "job") {
+                job_ = WorkerJob::from_json(object_field(*message, "job"));
+                scratch_dir_ = job_.scratch_dir;
+                job = std::async(std::launch::async, [this] { do_job(); });
+            } else if (type == "connect") {
+                post(&Worker::address_, from_hex(text_field(*message, "address")));
+            } else if (type == "start") {
+                post(&Worker::started_, true);
+            } else if (type == "interrupt") {
+                interrupt(IPCMARK_CANCELLED);
+            } else if (type == "exit") {
+                post(&Worker::leaving_, true);
+                interrupt(IPCMARK_CANCELLED);
+                if (job.valid() && job.wait_for(2s) != std::future_status::ready)
+                    _exit(1); // the module does not come back
+                return 0;
+            }
+        }
+    }
+
+private:
+    void do_job() {
+        std::unique_ptr<WorkerEndpoints> endpoints;
+        try {
+            perform(endpoints);
+        } catch (const UsageError& error) {
+            fail("usage", IPCMARK_BAD_ARGUMENT, error.what());
+        } catch (const ModuleFailure& error) {
+            fail("run", error.status(), error.what());
+        } catch (const std::exception& error) {
+            fail("run", IPCMARK_INTERNAL, error.what());
+        }
+        // The endpoints stay until the coordinator has heard of both sides: a peer that closes first would look like a
+        // dead one.
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [this] { return leaving_.has_value(); });
+        endpoints_ = nullptr;
+        lock.unlock();
+        endpoints.reset();
+    }
+
+    void perform(std::unique_ptr<WorkerEndpoints>& endpoints) {
+        ResultsMemory memory = ResultsMemory::open(worker_results_fd);
+        memory_.emplace(std::move(memory));
+        if (!job_.cpus.empty())
+            bind_thread(job_.cpus);
+        const auto module = Module::load(job_.module_file(), job_.debug_wrapper ? Checking::contract : Checking::none);
+        endpoints = std::make_unique<WorkerEndpoints>(job_, module, *memory_);
+        {
+            const std::lock_guard lock(mutex_);
+            endpoints_ = endpoints.get();
+            if (interrupted_)
+                endpoints->interrupt(*interrupted_);
+        }
+        std::string address;
+        if (job_.role == Role::server) {
+            const bool scratch = module->has(IPCMARK_CAP_SCRATCH_DIR);
+            if (scratch)
+                make_scratch_dir(job_.scratch_dir);
+            address = endpoints->listen(scratch ? job_.scratch_dir.c_str() : nullptr);
+            control_.send({{"type", "listening"}, {"address", to_hex(address)}});
+        } else {
+            address = wait_for(address_);
+        }
+        endpoints->set_up(address);
+        boost::json::array options;
+        for (const auto& option : endpoints->effective_options())
+            options.push_back({{"name", option.name}, {"value", option.value}, {"given", option.given}});
+        control_.send({{"type", "ready"}, {"options", options}, {"module", identity_json(*module)}});
+        if (job_.role == Role::client)
+            wait_for(started_);
+        boost::json::array ends;
+        for (const auto& end : endpoints->run())
+            ends.push_back({{"status", end.status}, {"text", end.text}});
+        control_.send({{"type", "finished"}, {"ends", ends}});
+    }
+
+    void fail(const char* kind, ipcmark_status status, const char* text) {
+        control_.send({{"type", "error"}, {"kind", kind}, {"status", status}, {"text", text}});
+    }
+
+    void log(int level, const char* text) { control_.send({{"type", "log"}, {"level", level}, {"text", text}}); }
+
+    void interrupt(ipcmark_status status) {
+        const std::lock_guard lock(mutex_);
+        interrupted_ = status;
+        if (endpoints_ != nullptr)
+            endpoints_->interrupt(status);
+    }
+
+    template <class T> void post(std::optional<T> Worker::*field, T value) {
+        {
+            const std::lock_guard lock(mutex_);
+            this->*field = std::move(value);
+        }
+        changed_.notify_all();
+    }
+
+    template <class T> T wait_for(const std::optional<T>& field) {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [&] { return field.has_value() || leaving_.has_value(); });
+        if (!field)
+            throw RunError("the coordinator ended the run");
+        return *field;
+    }
+
+    static inline Worker* instance = nullptr;
+
+    ControlChannel control_;
+    WorkerJob job_;
+    std::string scratch_dir_;
+    std::optional<ResultsMemory> memory_;
+
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    WorkerEndpoints* endpoints_ = nullptr;
+    std::optional<ipcmark_status> interrupted_;
+    std::optional<std::string> address_;
+    std::optional<bool> started_;
+    std::optional<bool> leaving_;
+};
+
+} // namespace
+
+int worker_main() {
+    struct stat status {};
+    if (fstat(worker_control_fd, &status) != 0 || !S_ISSOCK(status.st_mode)) {
+        std::fputs("ipcmark-worker is started by ipcmark; run ipcmark instead\n", stderr);
+        return 2;
+    }
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    std::signal(SIGPIPE, SIG_IGN);
+    try {
+        return Worker().run();
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "ipcmark-worker: %s\n", error.what());
+        _exit(1); // the job's thread may be anywhere
+    }
+}
+
+} // namespace ipcmark

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "run/worker_endpoints.hpp"
+
+#include "run/own_descriptors.hpp"
+#include "run/placement.hpp"
+
+#include <cmath>
+
+#include <fmt/format.h>
+#include <pthread.h>
+#include <sys/prctl.h>
+
+namespace ipcmark {
+namespace {
+
+// The table of an extension, if it is as large as this host knows it.
+template <class Table> const Table* extension(const Module& module, const char* id) {
+    const auto* table = static_cast<const Table*>(module.extension(id));
+    return table != nullptr && table->size >= sizeof(Table) ? table : nullptr;
+}
+
+LoopSettings make_settings(const WorkerJob& job, const Module& module, const TickScale& scale) {
+    LoopSettings settings;
+    settings.role = job.role;
+    settings.direction = job.direction;
+    settings.access = job.access;
+    settings.wait = job.wait;
+    settings.size = job.message_size;
+    settings.warmup = job.warmup;
+    settings.duration_ticks = job.duration_ns == 0 ? 0 : scale.to_ticks(job.duration_ns);
+    settings.window = job.window;
+    settings.batch = job.batch;
+    settings.delay_ticks = job.send_delay_ns == 0 ? 0 : scale.to_ticks(job.send_delay_ns);
+    if (job.rate_per_second > 0) {
+        const double ticks_per_second = static_cast<double>(scale.to_ticks(1'000'000'000));
+        settings.interval_q16 =
+            static_cast<std::uint64_t>(std::llround(ticks_per_second * job.endpoints / job.rate_per_second * 65536.0));
+    }
+    settings.loopback = module.has(IPCMARK_CAP_LOOPBACK);
+    settings.endpoints = job.endpoints;
+    return settings;
+}
+
+} // namespace
+
+WorkerEndpoints::WorkerEndpoints(const WorkerJob& job, std::shared_ptr<const Module> module, ResultsMemory& memory)
+    : job_(job), module_(std::move(module)), memory_(memory), values_(job_options(*module_, job)),
+      settings_(make_settings(job, *module_, memory.scale())),
+      calls_{&module_->table(), extension<ipcmark_ext_loan>(*module_, IPCMARK_EXT_LOAN),
+             extension<ipcmark_ext_batch>(*module_, IPCMARK_EXT_BATCH),
+             extension<ipcmark_ext_pollfd>(*module_, IPCMARK_EXT_POLLFD)},
+      ends_(job.endpoints) {
+    for (unsigned index = 0; index < job.endpoints; ++index)
+        endpoints_.emplace_back(nullptr, EndpointCloser{module_});
+    start_line_.emplace(static_cast<std::ptrdiff_t>(job.mode == Mode::blocking ? job.endpoints : 1));
+}
+
+WorkerEndpoints::~WorkerEndpoints() {
+    {
+        const std::lock_guard lock(mutex_);
+        step_ = Step::end;
+    }
+    changed_.notify_all();
+    interrupt(IPCMARK_CANCELLED);
+    threads_.clear();
+}
+
+std::string WorkerEndpoints::listen(const char* scratch_dir) {
+    ipcmark_listen_params params{};
+    params.size = sizeof params;
+    params.endpoint_count = job_.endpoints;
+    params.max_message_size = job_.message_size;
+    params.host = module_host();
+    params.values = values_.values().data();
+    params.value_count = static_cast<std::uint32_t>(values_.values().size());
+    params.scratch_dir = scratch_dir;
+    ipcmark_listener* raw = nullptr;
+    module_->check(module_->table().listen(&params, &raw), nullptr, "listen");
+    if (raw == nullptr)
+        throw RunError(fmt::format("module '{}' is at fault: listen succeeded without a listener", job_.module_id));
+    {
+        const std::lock_guard lock(mutex_);
+        listener_ = ListenerHandle(raw, ListenerCloser{module_});
+    }
+    std::string address(IPCMARK_ADDRESS_SIZE, '\0');
+    std::size_t length = 0;
+    module_->check(module_->table().listener_address(raw, address.data(), address.size(), &length), raw,
+                   "listener_address");
+    if (length > address.size())
+        throw RunError(fmt::format("module '{}' is at fault: an address of {} bytes in a buffer of {}", job_.module_id,
+                                   length, address.size()));
+    address.resize(length);
+    return address;
+}
+
+void WorkerEndpoints::make_endpoint(unsigned index, const std::string& address) {
+    ipcmark_endpoint_params params{};
+    params.size = sizeof params;
+    params.index = index;
+    params.max_message_size = job_.message_size;
+    params.tx_fixed_size = job_.message_size;
+    params.rx_fixed_size = job_.message_size;
+    params.wait_policy = job_.wait == WaitPolicy::spin       ? IPCMARK_WAIT_SPIN
+                         : job_.wait == WaitPolicy::adaptive ? IPCMARK_WAIT_ADAPTIVE
+                                                             : IPCMARK_WAIT_BLOCK;
+    if (job_.mode == Mode::asynchronous)
+        params.flags |= IPCMARK_ENDPOINT_POLLED;
+    if (job_.access == Access::direct)
+        params.flags |= IPCMARK_ENDPOINT_LOANED;
+    params.spin_ns = job_.spin_ns;
+    params.timeout_ns = job_.set_up_timeout_ns;
+    params.host = module_host();
+    params.values = values_.values().data();
+    params.value_count = static_cast<std::uint32_t>(values_.values().size());
+    params.in_flight = job_.direction == Direction::round_trip ? job_.window : 0;
+    ipcmark_endpoint* raw = nullptr;
+    const std::string number = job_.endpoints == 1 ? "" : fmt::format(" of endpoint {}", index);
+    if (job_.role == Role::server)
+        module_->check(module_->table().accept(listener_.get(), &params, &raw), listener_.get(), "accept" + number);
+    else
+        module_->check(module_->table().connect(address.data(), address.size(), &params, &raw), nullptr,
+                       "connect" + number);
+    if (raw == nullptr)
+        throw RunError(fmt::format("module '{}' is at fault: {}{} succeeded without an endpoint", job_.module_id,
+                                   job_.role == Role::server ? "accept" : "connect", number));
+    const std::lock_guard lock(mutex_);
+    endpoints_[index] = EndpointHandle(raw, EndpointCloser{module_});
+    if (interrupted_)
+        module_->table().interrupt(raw, *interrupted_);
+}
+
+LoopContext WorkerEndpoints::context_of(unsigned index) {
+    LoopContext context;
+    context.settings = settings_;
+    context.calls = calls_;
+    context.endpoint = endpoints_[index].get();
+    context.index = index;
+    context.count = job_.count_of(index);
+    context.memory = &memory_;
+    context.start_line = &*start_line_;
+    return context;
+}
+
+void WorkerEndpoints::note_end(unsigned index, const LoopEnd& end) {
+    EndpointEnd& noted = ends_[index];
+    noted.status = end.status;
+    if (end.status == IPCMARK_OK)
+        return;
+    try {
+        const std::string where =
+            job_.endpoints == 1 ? end.action : fmt::format("{} on endpoint {}", end.action, index);
+        module_->check(end.status, endpoints_[index].get(), where);
+    } catch (const std::exception& error) {
+        noted.text = error.what();
+    }
+}
+
+void WorkerEndpoints::wait_for_run() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return step_ != Step::set_up; });
+}
+
+void WorkerEndpoints::thread_main(unsigned first, unsigned count, const std::string& address) {
+    pthread_setname_np(pthread_self(), job_.role == Role::server ? "ipcmark-server" : "ipcmark-client");
+    // What sleeps until a planned moment must not be late by the default slack of 50 us.
+    prctl(PR_SET_TIMERSLACK, 1UL);
+    try {
+        if (!job_.cpus.empty())
+            bind_thread({job_.cpus[first % job_.cpus.size()]});
+        for (unsigned index = first; index < first + count; ++index) {
+            {
+                std::unique_lock lock(mutex_);
+                changed_.wait(lock,
+                              [this, index] { return next_endpoint_ == index || failure_ || step_ == Step::end; });
+                if (failure_ || step_ == Step::end)
+                    return;
+            }
+            make_endpoint(index, address);
+            if (index == 0)
+                options_ = read_options(); // here, since nothing else may use the endpoint meanwhile
+            {
+                const std::lock_guard lock(mutex_);
+                ++next_endpoint_;
+                ++made_;
+            }
+            changed_.notify_all();
+        }
+    } catch (...) {
+        {
+            const std::lock_guard lock(mutex_);
+            if (!failure_)
+                failure_ = std::current_exception();
+        }
+        changed_.notify_all();
+        return;
+    }
+    // The server's threads wait in receive before the client sends its first message.
+    if (job_.role == Role::client)
+        wait_for_run();
+    {
+        const std::lock_guard lock(mutex_);
+        if (step_ == Step::end)
+            return;
+    }
+    try {
+        own_descriptors(); // after all were made
+        if (job_.mode == Mode::blocking) {
+            note_end(first, run_blocking(context_of(first)));
+            return;
+        }
+        std::vector<LoopContext> contexts;
+        for (unsigned index = first; index < first + count; ++index)
+            contexts.push_back(context_of(index));
+        std::vector<LoopEnd> ends(count);
+        run_reactor(contexts, ends);
+        for (unsigned index = 0; index < count; ++index)
+            note_end(first + index, ends[index]);
+    } catch (const std::exception& error) {
+        if (job_.role == Role::client && job_.mode == Mode::blocking)
+            start_line_->arrive_and_drop();
+        ends_[first] = {IPCMARK_NO_MEMORY, fmt::format("cannot run endpoint {}: {}", first, error.what())};
+    }
+}
+
+void WorkerEndpoints::set_up(const std::string& address) {
+    const bool blocking = job_.mode == Mode::blocking;
+    for (unsigned thread = 0; thread < (blocking ? job_.endpoints : 1); ++thread)
+        threads_.emplace_back(
+            [this, thread, blocking, address] { thread_main(thread, blocking ? 1 : job_.endpoints, address); });
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return made_ == job_.endpoints || failure_; });
+    if (failure_)
+        std::rethrow_exception(failure_);
+}
+
+std::vector<OptionValue> WorkerEndpoints::read_options() const {
+    std::vector<OptionValue> options;
+    const auto values = values_.values();
+    for (std::uint32_t index = 0; index < values.size(); ++index) {
+        OptionValue option{module_->options()[index].name, module_->option_text(index, values[index]),
+                           values[index].is_set != 0};
+        ipcmark_value effective{};
+        const auto read = module_->table().effective_option;
+        if (read != nullptr && read(endpoints_[0].get(), index, &effective) == IPCMARK_OK)
+            option.value = module_->option_text(index, effective);
+        options.push_back(std::move(option));
+    }
+    return options;
+}
+
+std::vector<EndpointEnd> WorkerEndpoints::run() {
+    {
+        const std::lock_guard lock(mutex_);
+        step_ = Step::run;
+    }
+    changed_.notify_all();
+    for (auto& thread : threads_)
+        thread.join();
+    threads_.clear();
+    return ends_;
+}
+
+void WorkerEndpoints::interrupt(ipcmark_status status) noexcept {
+    const std::lock_guard lock(mutex_);
+    if (!interrupted_)
+        interrupted_ = status;
+    if (listener_)
+        module_->table().interrupt_listener(listener_.get(), status);
+    for (const auto& endpoint : endpoints_) {
+        if (endpoint)
+            module_->table().interrupt(endpoint.get(), status);
+    }
+}
+
+} // namespace ipcmark

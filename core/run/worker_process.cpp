@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "run/worker_process.hpp"
+
+#include "module/locate.hpp"
+
+#include <ipcmark/run.hpp>
+
+#include <csignal>
+#include <cstring>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <spawn.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+extern char** environ;
+
+namespace ipcmark {
+namespace {
+
+struct SpawnActions {
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    SpawnActions() {
+        posix_spawn_file_actions_init(&actions);
+        posix_spawnattr_init(&attributes);
+    }
+    ~SpawnActions() {
+        posix_spawn_file_actions_destroy(&actions);
+        posix_spawnattr_destroy(&attributes);
+    }
+    SpawnActions(const SpawnActions&) = delete;
+    SpawnActions& operator=(const SpawnActions&) = delete;
+};
+
+// A descriptor above those that the worker is given, so that no dup2 overwrites a source.
+UniqueFd out_of_the_way(int descriptor) {
+    return UniqueFd(fcntl(descriptor, F_DUPFD_CLOEXEC, 16));
+}
+
+} // namespace
+
+WorkerProcess::WorkerProcess(pid_t pid, UniqueFd pidfd, UniqueFd socket)
+    : pid_(pid), pidfd_(std::move(pidfd)), channel_(std::make_unique<ControlChannel>(std::move(socket))) {}
+
+WorkerProcess::WorkerProcess(WorkerProcess&& other) noexcept
+    : pid_(std::exchange(other.pid_, -1)), pidfd_(std::move(other.pidfd_)), channel_(std::move(other.channel_)),
+      end_(std::move(other.end_)) {}
+
+WorkerProcess WorkerProcess::spawn(int results_descriptor) {
+    const std::string program = worker_program().string();
+    ControlPair pair = make_control_pair();
+    const UniqueFd control = out_of_the_way(pair.theirs.get());
+    const UniqueFd results = results_descriptor < 0 ? UniqueFd() : out_of_the_way(results_descriptor);
+    if (!control || (results_descriptor >= 0 && !results))
+        throw RunError(
+            fmt::format("cannot start a worker: {}; raise the limit of open files (ulimit -n)", std::strerror(errno)));
+    SpawnActions spawn;
+    posix_spawn_file_actions_addopen(&spawn.actions, 0, "/dev/null", O_RDONLY, 0);
+    // Nothing that a module prints gets between the lines of the host's own output.
+    posix_spawn_file_actions_adddup2(&spawn.actions, 2, 1);
+    posix_spawn_file_actions_adddup2(&spawn.actions, control.get(), worker_control_fd);
+    if (results)
+        posix_spawn_file_actions_adddup2(&spawn.actions, results.get(), worker_results_fd);
+    posix_spawn_file_actions_addclosefrom_np(&spawn.actions, results ? worker_results_fd + 1 : worker_results_fd);
+    // The coordinator alone decides what an interrupt from the terminal means; the worker ends when its control
+    // connection does.
+    sigset_t blocked;
+    sigemptyset(&blocked);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT})
+        sigaddset(&blocked, signal);
+    sigset_t defaults;
+    sigfillset(&defaults);
+    posix_spawnattr_setsigmask(&spawn.attributes, &blocked);
+    posix_spawnattr_setsigdefault(&spawn.attributes, &defaults);
+    posix_spawnattr_setflags(&spawn.attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    char* arguments[] = {const_cast<char*>("ipcmark-worker"), nullptr};
+    pid_t pid = -1;
+    const int error = posix_spawn(&pid, program.c_str(), &spawn.actions, &spawn.attributes, arguments, environ);
+    if (error != 0)
+        throw RunError(fmt::format("cannot start the worker {}: {}", program, std::strerror(error)));
+    UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+    return WorkerProcess(pid, std::move(pidfd), std::move(pair.ours));
+}
+
+WorkerProcess::~WorkerProcess() {
+    if (pid_ < 0 || end_)
+        return;
+    kill();
+    int status = 0;
+    while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+    }
+}
+
+std::optional<std::string> WorkerProcess::ended() {
+    if (end_)
+        return end_;
+    int status = 0;
+    const pid_t reaped = waitpid(pid_, &status, WNOHANG);
+    if (reaped == 0 || (reaped < 0 && errno == EINTR))
+        return std::nullopt;
+    if (reaped < 0)
+        end_ = "reaped by another part of this program";
+    else if (WIFSIGNALED(status))
+        end_ = fmt::format("killed by signal {} ({})", WTERMSIG(status), strsignal(WTERMSIG(status)));
+    else if (WEXITSTATUS(status) != 0)
+        end_ = fmt::format("exit code {}", WEXITSTATUS(status));
+    else
+        end_ = "";
+    return end_;
+}
+
+void WorkerProcess::kill() noexcept {
+    if (pid_ > 0 && !end_)
+        ::kill(pid_, SIGKILL);
+}
+
+} // namespace ipcmark
