@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "result/compare.hpp"
+
+#include <ipcmark/run.hpp>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace ipcmark::result {
+
+namespace {
+
+using Member = std::optional<Figure> ImportedResult::*;
+
+bool same_test(const ImportedResult& a, const ImportedResult& b) {
+    return a.mechanism == b.mechanism && a.direction == b.direction && a.message_size_bytes == b.message_size_bytes &&
+           a.concurrency == b.concurrency;
+}
+
+// What is configured otherwise, as far as both documents say.
+std::vector<std::string> differences(const std::map<std::string, std::string>& a,
+                                     const std::map<std::string, std::string>& b) {
+    std::vector<std::string> found;
+    for (const auto& [key, value] : a)
+        if (const auto other = b.find(key); other != b.end() && other->second != value)
+            found.push_back(fmt::format("{}: {}, {}", key, value.empty() ? "none" : value,
+                                        other->second.empty() ? "none" : other->second));
+    return found;
+}
+
+// The repetitions of one test.
+struct Group {
+    std::vector<const ImportedResult*> runs;
+    bool taken = false;
+    [[nodiscard]] const ImportedResult& test() const { return *runs.front(); }
+};
+
+std::vector<Group> group(const ImportedDocument& document) {
+    std::vector<Group> groups;
+    for (const ImportedResult& result : document.results) {
+        const auto same = std::find_if(groups.begin(), groups.end(), [&](const Group& known) {
+            return same_test(known.test(), result) && known.test().configuration == result.configuration;
+        });
+        if (same != groups.end())
+            same->runs.push_back(&result);
+        else
+            groups.push_back({{&result}});
+    }
+    return groups;
+}
+
+// A single run has its own range; several have the one that they span.
+std::optional<Figure> figure_of(const Group& runs, Member member) {
+    std::vector<Figure> figures;
+    for (const ImportedResult* run : runs.runs)
+        if (run->*member)
+            figures.push_back(*(run->*member));
+    if (figures.size() <= 1)
+        return figures.empty() ? std::nullopt : std::optional(figures.front());
+    std::sort(figures.begin(), figures.end(), [](const Figure& a, const Figure& b) { return a.value < b.value; });
+    const std::size_t middle = figures.size() / 2;
+    const double median =
+        figures.size() % 2 == 1 ? figures[middle].value : (figures[middle - 1].value + figures[middle].value) / 2;
+    return Figure{median, figures.front().value, figures.back().value};
+}
+
+enum class Wanted { small, large };
+
+Change judge(const Figure& first, const Figure& second, Wanted wanted, double threshold) {
+    const double ratio = second.value / first.value;
+    const bool apart = first.high < second.low || second.high < first.low;
+    if (!apart || (ratio <= 1 + threshold && ratio >= 1 / (1 + threshold)))
+        return Change::none;
+    return (ratio > 1) == (wanted == Wanted::small) ? Change::worse : Change::better;
+}
+
+std::optional<ComparedFigure> compare_figures(const Group& first, const Group& second, Member member, Wanted wanted,
+                                              double threshold) {
+    const auto a = figure_of(first, member);
+    const auto b = figure_of(second, member);
+    if (!a || !b || a->value <= 0)
+        return std::nullopt;
+    return ComparedFigure{*a, *b, b->value / a->value, judge(*a, *b, wanted, threshold)};
+}
+
+ComparedTest compare_tests(const Group& first, const Group& second, double threshold) {
+    const ImportedResult& test = first.test();
+    const bool both_count = test.messages_per_second && second.test().messages_per_second;
+    return {
+        .mechanism = test.mechanism,
+        .direction = test.direction,
+        .message_size_bytes = test.message_size_bytes,
+        .concurrency = test.concurrency,
+        .runs_first = first.runs.size(),
+        .runs_second = second.runs.size(),
+        .differences = differences(test.configuration, second.test().configuration),
+        .p50_ns = compare_figures(first, second, &ImportedResult::p50_ns, Wanted::small, threshold),
+        .p99_ns = compare_figures(first, second, &ImportedResult::p99_ns, Wanted::small, threshold),
+        .messages_per_second = compare_figures(
+            first, second, both_count ? &ImportedResult::messages_per_second : &ImportedResult::bytes_per_second,
+            Wanted::large, threshold),
+    };
+}
+
+std::string described(const ImportedResult& test) {
+    return fmt::format("{} {} {} bytes, concurrency {}", test.mechanism,
+                       !test.direction                         ? "summary"
+                       : *test.direction == Direction::one_way ? "one-way"
+                                                               : "round trip",
+                       test.message_size_bytes, test.concurrency);
+}
+
+} // namespace
+
+bool Comparison::any_regression() const {
+    const auto worse = [](const std::optional<ComparedFigure>& figure) {
+        return figure && figure->change == Change::worse;
+    };
+    return !newly_failed.empty() || std::any_of(tests.begin(), tests.end(), [&](const ComparedTest& test) {
+        return worse(test.p50_ns) || worse(test.p99_ns) || worse(test.messages_per_second);
+    });
+}
+
+Comparison compare(const ImportedDocument& first, const ImportedDocument& second, double threshold) {
+    Comparison comparison;
+    std::vector<Group> ours = group(first);
+    std::vector<Group> theirs = group(second);
+    std::vector<Group*> partner(ours.size());
+    for (const bool exact : {true, false}) {
+        for (std::size_t i = 0; i < ours.size(); ++i) {
+            if (partner[i] != nullptr)
+                continue;
+            const auto match = std::find_if(theirs.begin(), theirs.end(), [&](const Group& other) {
+                return !other.taken && same_test(ours[i].test(), other.test()) &&
+                       (!exact || differences(ours[i].test().configuration, other.test().configuration).empty());
+            });
+            if (match != theirs.end()) {
+                match->taken = true;
+                partner[i] = &*match;
+            }
+        }
+    }
+    for (std::size_t i = 0; i < ours.size(); ++i) {
+        const ImportedResult& test = ours[i].test();
+        if (partner[i] != nullptr) {
+            comparison.tests.push_back(compare_tests(ours[i], *partner[i], threshold));
+            continue;
+        }
+        const auto failure =
+            std::find_if(second.failures.begin(), second.failures.end(), [&](const ImportedFailure& failed) {
+                return failed.mechanism == test.mechanism && failed.message_size_bytes == test.message_size_bytes;
+            });
+        if (failure != second.failures.end())
+            comparison.newly_failed.push_back(fmt::format("{}: {}", described(test), failure->reason));
+        else
+            comparison.only_first.push_back(described(test));
+    }
+    for (const Group& other : theirs)
+        if (!other.taken)
+            comparison.only_second.push_back(described(other.test()));
+    if (comparison.tests.empty() && comparison.newly_failed.empty())
+        throw UsageError(fmt::format("{} and {} have no test in common: mechanism, direction, message size and "
+                                     "concurrency must be the same",
+                                     first.name, second.name));
+    comparison.machine_differences = differences(first.machine, second.machine);
+    return comparison;
+}
+
+} // namespace ipcmark::result

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "result/import.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ipcmark::result {
+
+enum class Change { none, better, worse };
+
+// A figure of the first document beside the same of the second.
+struct ComparedFigure {
+    Figure first;
+    Figure second;
+    double ratio; // second / first
+    Change change;
+};
+
+struct ComparedTest {
+    std::string mechanism;
+    std::optional<Direction> direction;
+    std::uint64_t message_size_bytes;
+    unsigned concurrency;
+    std::size_t runs_first; // repetitions that the figures are the medians of
+    std::size_t runs_second;
+    std::vector<std::string> differences; // in configuration: "wait_policy: block, spin"
+    std::optional<ComparedFigure> p50_ns;
+    std::optional<ComparedFigure> p99_ns;
+    std::optional<ComparedFigure> messages_per_second; // bytes a second where a document has no message rate
+};
+
+struct Comparison {
+    std::vector<ComparedTest> tests;
+    std::vector<std::string> only_first; // tests, described
+    std::vector<std::string> only_second;
+    std::vector<std::string> newly_failed; // measured in the first, failed in the second, with the reason
+    std::vector<std::string> machine_differences;
+    [[nodiscard]] bool any_regression() const;
+};
+
+// Pairs the tests of two documents: those with the same configuration first, then those that differ in it only.
+// Repetitions of a test become one, with medians and the range that they span. A figure has changed where its ratio is
+// beyond 1 + threshold (or below its inverse) and the ranges of the two do not touch. Throws UsageError where no test
+// is in both.
+[[nodiscard]] Comparison compare(const ImportedDocument& first, const ImportedDocument& second, double threshold);
+
+} // namespace ipcmark::result

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "result/import.hpp"
+
+#include <ipcmark/run.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+namespace ipcmark::result {
+
+namespace json = boost::json;
+
+namespace {
+
+const json::object* object_in(const json::object& object, std::string_view key) {
+    const json::value* value = object.if_contains(key);
+    return value == nullptr ? nullptr : value->if_object();
+}
+
+const json::array* array_in(const json::object& object, std::string_view key) {
+    const json::value* value = object.if_contains(key);
+    return value == nullptr ? nullptr : value->if_array();
+}
+
+std::optional<double> number_in(const json::object& object, std::string_view key) {
+    const json::value* value = object.if_contains(key);
+    if (value == nullptr || !value->is_number())
+        return std::nullopt;
+    return value->to_number<double>();
+}
+
+std::string text_in(const json::object& object, std::string_view key) {
+    const json::value* value = object.if_contains(key);
+    return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+// 10^6 bytes a second under each of its names.
+std::optional<double> throughput_in(const json::object& summary) {
+    for (const char* spelling : {"mbps", "mb_s", "megabytes_per_sec"})
+        if (const auto value = number_in(summary, fmt::format("average_throughput_{}", spelling)))
+            return *value * 1e6;
+    return std::nullopt;
+}
+
+std::optional<Figure> exact(std::optional<double> value) {
+    return value ? std::optional<Figure>({*value, *value, *value}) : std::nullopt;
+}
+
+struct Bucket {
+    double highest_ns;
+    double count;
+};
+
+std::vector<Bucket> buckets_in(const json::object& latency) {
+    std::vector<Bucket> buckets;
+    const json::array* triples = array_in(latency, "histogram");
+    if (triples == nullptr)
+        return buckets;
+    for (const json::value& triple : *triples)
+        if (const json::array* values = triple.if_array();
+            values != nullptr && values->size() == 3 && (*values)[1].is_number() && (*values)[2].is_number())
+            buckets.push_back({(*values)[1].to_number<double>(), (*values)[2].to_number<double>()});
+    return buckets;
+}
+
+double value_at_rank(const std::vector<Bucket>& buckets, double rank) {
+    double seen = 0;
+    for (const Bucket& bucket : buckets) {
+        seen += bucket.count;
+        if (seen >= rank)
+            return bucket.highest_ns;
+    }
+    return buckets.back().highest_ns;
+}
+
+std::optional<double> asked_percentile(const json::object& latency, double percentile) {
+    if (const json::array* values = array_in(latency, "percentiles"))
+        for (const json::value& value : *values)
+            if (const json::object* entry = value.if_object();
+                entry != nullptr && std::abs(number_in(*entry, "percentile").value_or(-1) - percentile) < 1e-9)
+                return number_in(*entry, "value_ns");
+    return percentile == 50 ? number_in(latency, "median_ns") : std::nullopt;
+}
+
+// The range of a percentile: the samples whose ranks are two standard errors away.
+std::optional<Figure> percentile_in(const json::object& latency, double percentile) {
+    const std::vector<Bucket> buckets = buckets_in(latency);
+    const std::optional<double> asked = asked_percentile(latency, percentile);
+    if (buckets.empty())
+        return exact(asked);
+    double count = 0;
+    for (const Bucket& bucket : buckets)
+        count += bucket.count;
+    const double share = percentile / 100;
+    const double error = 2 * std::sqrt(count * share * (1 - share));
+    const double rank = std::ceil(count * share);
+    const double value = asked.value_or(value_at_rank(buckets, rank));
+    return Figure{value, std::min(value, value_at_rank(buckets, std::max(1.0, rank - error))),
+                  std::max(value, value_at_rank(buckets, std::min(count, rank + error)))};
+}
+
+std::string as_text(const json::value& value) {
+    if (value.is_string())
+        return std::string(value.get_string());
+    if (value.is_double())
+        return fmt::format("{}", value.get_double());
+    return json::serialize(value);
+}
+
+// Those of test_config that are compared by other means, or do not change a figure.
+constexpr std::array<std::string_view, 13> not_configuration{
+    "message_size",    "buffer_size",   "concurrency",      "msg_count",          "duration",
+    "one_way_enabled", "percentiles",   "mechanism_id",     "round_trip_enabled", "timeout_ns",
+    "repeat_index",    "first_message", "warmup_iterations"};
+
+std::map<std::string, std::string> configuration_of(const json::object& result, const json::object& config) {
+    std::map<std::string, std::string> configuration;
+    for (const auto& [key, value] : config)
+        if (std::find(not_configuration.begin(), not_configuration.end(), std::string_view(key)) ==
+            not_configuration.end())
+            configuration[key] = as_text(value);
+    if (const json::object* module = object_in(result, "module"))
+        if (const json::array* options = array_in(*module, "options"))
+            for (const json::value& option : *options)
+                if (const json::object* entry = option.if_object())
+                    configuration["option " + text_in(*entry, "name")] = text_in(*entry, "value");
+    return configuration;
+}
+
+std::optional<std::string> failure_of(const json::object& result) {
+    const json::value* status = result.if_contains("status");
+    if (status == nullptr)
+        return std::nullopt;
+    if (const json::object* failure = status->if_object())
+        return text_in(*failure, "Failure");
+    if (text_in(result, "status") == "Failure") // as the Arcaflow plugin writes it
+        return text_in(result, "failure_reason");
+    return std::nullopt;
+}
+
+class Importer {
+public:
+    Importer(std::string_view text, const std::string& name) {
+        document_.name = name;
+        json::error_code error;
+        const json::value root = json::parse(text, error);
+        if (error)
+            throw UsageError(fmt::format("{} is not JSON: {}", name, error.message()));
+        const json::object* object = root.if_object();
+        // The output of a workflow step wraps the document.
+        for (const char* wrapper : {"output_data", "benchmark_result"})
+            if (object != nullptr && object_in(*object, wrapper) != nullptr)
+                object = object_in(*object, wrapper);
+        const json::array* results = object == nullptr ? nullptr : array_in(*object, "results");
+        if (results == nullptr)
+            throw UsageError(fmt::format("{} is not a result document: it has no list \"results\"", name));
+        if (const json::object* metadata = object_in(*object, "metadata"))
+            add_metadata(*metadata);
+        for (const json::value& result : *results)
+            if (const json::object* test = result.if_object())
+                add_test(*test);
+    }
+    ImportedDocument document() && { return std::move(document_); }
+
+private:
+    void add_metadata(const json::object& metadata) {
+        document_.version = text_in(metadata, "version");
+        const json::object* system = object_in(metadata, "system_info");
+        if (system == nullptr)
+            return;
+        for (const char* key :
+             {"architecture", "cpu_cores", "cpu_model", "kernel", "governor", "virtualization", "container"})
+            if (const json::value* value = system->if_contains(key))
+                document_.machine[key] = as_text(*value);
+    }
+
+    void add_test(const json::object& test) {
+        ImportedResult common;
+        common.mechanism = text_in(test, "mechanism");
+        static const json::object none;
+        const json::object* found = object_in(test, "test_config");
+        const json::object& config = found == nullptr ? none : *found;
+        common.message_size_bytes = static_cast<std::uint64_t>(number_in(config, "message_size").value_or(0));
+        common.concurrency = static_cast<unsigned>(number_in(config, "concurrency").value_or(1));
+        common.configuration = configuration_of(test, config);
+        if (auto reason = failure_of(test)) {
+            document_.failures.push_back({common.mechanism, common.message_size_bytes, std::move(*reason)});
+            return;
+        }
+        bool any = false;
+        for (const auto& [key, direction] :
+             {std::pair("one_way_results", Direction::one_way), std::pair("round_trip_results", Direction::round_trip)})
+            if (const json::object* measured = object_in(test, key)) {
+                add_direction(common, direction, *measured);
+                any = true;
+            }
+        if (const json::object* summary = object_in(test, "summary"); summary != nullptr && !any) {
+            common.p99_ns = exact(number_in(*summary, "p99_latency_ns"));
+            common.bytes_per_second = exact(throughput_in(*summary));
+            if (common.p99_ns || common.bytes_per_second)
+                document_.results.push_back(std::move(common));
+        }
+    }
+
+    void add_direction(ImportedResult result, Direction direction, const json::object& measured) {
+        result.direction = direction;
+        const json::value* partial = measured.if_contains("partial");
+        result.partial = partial != nullptr && partial->is_bool() && partial->get_bool();
+        if (const json::object* latency = object_in(measured, "latency")) {
+            result.p50_ns = percentile_in(*latency, 50);
+            result.p99_ns = percentile_in(*latency, 99);
+        }
+        if (const json::object* throughput = object_in(measured, "throughput")) {
+            result.messages_per_second = exact(number_in(*throughput, "messages_per_second"));
+            result.bytes_per_second = exact(number_in(*throughput, "bytes_per_second"));
+        }
+        document_.results.push_back(std::move(result));
+    }
+
+    ImportedDocument document_;
+};
+
+} // namespace
+
+ImportedDocument import_document(std::string_view text, const std::string& name) {
+    return Importer(text, name).document();
+}
+
+ImportedDocument import_file(const std::filesystem::path& path) {
+    std::error_code ignored;
+    if (std::filesystem::is_directory(path, ignored))
+        throw UsageError(fmt::format("cannot read {}: it is a folder; name a result document", path.string()));
+    errno = 0;
+    std::ifstream file(path, std::ios::binary);
+    if (!file)
+        throw UsageError(fmt::format("cannot read {}: {}", path.string(), std::strerror(errno)));
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    return import_document(text, path.string());
+}
+
+} // namespace ipcmark::result

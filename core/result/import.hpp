@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <ipcmark/plan.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+// Reading result documents back: those of ipcmark, of rusty-comms in its three spellings of the throughput fields, and
+// what the Arcaflow plugins make of either.
+namespace ipcmark::result {
+
+// A figure with the range that it would fall into if the same run's samples were drawn again.
+struct Figure {
+    double value;
+    double low;
+    double high;
+};
+
+// One direction of one test.
+struct ImportedResult {
+    std::string mechanism;              // the result name
+    std::optional<Direction> direction; // not set: a document that has only summaries
+    std::uint64_t message_size_bytes = 0;
+    unsigned concurrency = 1;
+    // Everything else that tells one test from another, by the field's name. Empty for documents of rusty-comms, which
+    // do not say.
+    std::map<std::string, std::string> configuration;
+    bool partial = false;
+    std::optional<Figure> p50_ns;
+    std::optional<Figure> p99_ns;
+    std::optional<Figure> messages_per_second;
+    std::optional<Figure> bytes_per_second;
+};
+
+struct ImportedFailure {
+    std::string mechanism;
+    std::uint64_t message_size_bytes = 0;
+    std::string reason;
+};
+
+struct ImportedDocument {
+    std::string name;                           // for messages: the path
+    std::string version;                        // of the program that wrote it
+    std::map<std::string, std::string> machine; // "kernel", "cpu_model", ...: those that the document has
+    std::vector<ImportedResult> results;        // without those of failed tests
+    std::vector<ImportedFailure> failures;
+};
+
+// Throws UsageError naming the document and what is wrong with it.
+[[nodiscard]] ImportedDocument import_document(std::string_view text, const std::string& name);
+[[nodiscard]] ImportedDocument import_file(const std::filesystem::path& path);
+
+} // namespace ipcmark::result

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace ipcmark {
+
+// A file that has its name only when it is complete: it is written as NAME.partial and renamed by commit(). What had
+// that name before stays until then. A symbolic link is followed; a device or a pipe is written directly, and so is a
+// file in a folder that takes no new names. Not thread-safe.
+class OutputFile {
+public:
+    // Throws UsageError naming the path and the reason.
+    explicit OutputFile(const std::filesystem::path& path);
+    // Without commit(): keeps the .partial, or removes it where nothing was written.
+    ~OutputFile();
+    OutputFile(const OutputFile&) = delete;
+    OutputFile& operator=(const OutputFile&) = delete;
+
+    // Writes `text` behind what was appended so far, and `closing` behind it, which the next append overwrites: so the
+    // file is well-formed at every moment. Where the file cannot go back (a pipe), closing is written by commit() only.
+    // Throws RunError when it cannot be written, most often for a full disk; the file then is as it was before the
+    // call.
+    void append(std::string_view text, std::string_view closing = {});
+    // Gives the file its name. Throws RunError.
+    void commit();
+    // Removes what was written.
+    void discard() noexcept;
+
+    [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
+
+private:
+    void open_in_place(int partial_errno);
+    void write_all(std::string_view text);
+    void copy_to_target();
+    [[noreturn]] void fail(const char* what, int error) const;
+
+    std::filesystem::path path_;   // as given
+    std::filesystem::path target_; // links followed
+    std::filesystem::path written_;
+    std::string closing_;
+    std::uint64_t end_ = 0; // of what was appended, without closing
+    int descriptor_ = -1;
+    bool seekable_ = true;
+};
+
+// Whether OutputFile would take this path; leaves nothing behind. For a file that is written only after a long run.
+// Throws UsageError naming the path and the reason.
+void check_output(const std::filesystem::path& path);
+
+// Writes a whole file as OutputFile does. On an error nothing is left of it but what had the name before. Throws
+// RunError naming the path and the reason.
+void write_output(const std::filesystem::path& path, std::string_view text);
+
+} // namespace ipcmark

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "result/streaming.hpp"
+
+#include "result/csv_text.hpp"
+#include "result/output_file.hpp"
+
+#include <ipcmark/run.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cstring>
+#include <string_view>
+#include <vector>
+
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+namespace ipcmark {
+
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t flush_at_bytes = 1 << 20;
+constexpr std::chrono::milliseconds flush_every{250}; // so that a reader can follow
+
+enum class Format { csv, json, ndjson };
+
+// The text between the three numbers of a row, which is the same for all rows of a test.
+struct RowTexts {
+    std::string before_time;
+    std::string before_id;
+    std::string before_latency;
+    std::string end;
+};
+
+RowTexts row_texts(Format format, const std::string& mechanism, std::uint64_t size_bytes, Direction direction) {
+    const bool one_way = direction == Direction::one_way;
+    const std::string name = json::serialize(json::value(mechanism));
+    switch (format) {
+    case Format::csv:
+        return {"", ",", fmt::format(",{},{},{}", result::csv_cell(mechanism), size_bytes, one_way ? "" : ","),
+                one_way ? ",\n" : "\n"};
+    case Format::json:
+        return {",\n[", ",", fmt::format(",{},{},{}", name, size_bytes, one_way ? "" : "null,"),
+                one_way ? ",null]" : "]"};
+    case Format::ndjson:
+        break;
+    }
+    return {R"({"timestamp_ns":)", R"(,"message_id":)",
+            fmt::format(R"(,"mechanism":{},"message_size":{},"{}":)", name, size_bytes,
+                        one_way ? "one_way_latency_ns" : R"(one_way_latency_ns":null,"round_trip_latency_ns)"),
+            one_way ? ",\"round_trip_latency_ns\":null}\n" : "}\n"};
+}
+
+constexpr std::string_view csv_headings =
+    "timestamp_ns,message_id,mechanism,message_size,one_way_latency_ns,round_trip_latency_ns\n";
+constexpr std::string_view json_opening =
+    R"({"headings":["timestamp_ns","message_id","mechanism","message_size","one_way_latency_ns",)"
+    R"("round_trip_latency_ns"],"data":[)";
+constexpr std::string_view json_closing = "\n]}\n";
+
+class Stream {
+public:
+    Stream(const std::filesystem::path& path, Format format) : file_(path), format_(format) {
+        if (format == Format::csv)
+            file_.append(csv_headings);
+        else if (format == Format::json)
+            file_.append(json_opening, json_closing);
+    }
+
+    // Without finish(): keeps the rows that there are, and no file without rows.
+    ~Stream() {
+        if (finished_)
+            return;
+        try {
+            flush();
+        } catch (const RunError&) {
+            // What was written before stays, and is well-formed.
+        }
+        if (!any_row_)
+            file_.discard();
+    }
+    Stream(const Stream&) = delete;
+    Stream& operator=(const Stream&) = delete;
+
+    void begin_test(const std::string& mechanism, std::uint64_t size_bytes, Direction direction) {
+        flush();
+        texts_ = row_texts(format_, mechanism, size_bytes, direction);
+        constexpr std::size_t digits = 20; // of a 64-bit number
+        row_bytes_ = texts_.before_time.size() + texts_.before_id.size() + texts_.before_latency.size() +
+                     texts_.end.size() + 3 * digits;
+    }
+
+    void add(std::span<const Sample> samples) {
+        constexpr std::size_t rows_at_once = 4096;
+        while (!samples.empty()) {
+            const auto some = samples.first(std::min(samples.size(), rows_at_once));
+            samples = samples.subspan(some.size());
+            format(some);
+            if (used_ >= flush_at_bytes)
+                flush();
+        }
+        if (std::chrono::steady_clock::now() - flushed_ >= flush_every)
+            flush();
+    }
+
+    void flush() {
+        flushed_ = std::chrono::steady_clock::now();
+        if (used_ == 0)
+            return;
+        std::string_view rows(buffer_.data(), used_);
+        if (format_ == Format::json && !any_row_)
+            rows.remove_prefix(1); // the comma before the first row
+        any_row_ = true;
+        used_ = 0;
+        file_.append(rows, format_ == Format::json ? json_closing : std::string_view());
+    }
+
+    void finish() {
+        finished_ = true;
+        flush();
+        file_.commit();
+    }
+
+private:
+    void format(std::span<const Sample> samples) {
+        const std::size_t needed = used_ + samples.size() * row_bytes_;
+        if (buffer_.size() < needed)
+            buffer_.resize(needed);
+        char* at = buffer_.data() + used_;
+        char* const end = buffer_.data() + buffer_.size();
+        const auto put = [&](const std::string& text) {
+            std::memcpy(at, text.data(), text.size());
+            at += text.size();
+        };
+        for (const Sample& sample : samples) {
+            put(texts_.before_time);
+            at = std::to_chars(at, end, sample.timestamp_ns).ptr;
+            put(texts_.before_id);
+            at = std::to_chars(at, end, sample.message_id).ptr;
+            put(texts_.before_latency);
+            at = std::to_chars(at, end, sample.latency_ns).ptr;
+            put(texts_.end);
+        }
+        used_ = static_cast<std::size_t>(at - buffer_.data());
+    }
+
+    OutputFile file_;
+    Format format_;
+    RowTexts texts_;
+    std::size_t row_bytes_ = 0;
+    std::vector<char> buffer_;
+    std::size_t used_ = 0;
+    bool any_row_ = false;
+    bool finished_ = false;
+    std::chrono::steady_clock::time_point flushed_ = std::chrono::steady_clock::now();
+};
+
+} // namespace
+
+struct StreamingWriter::State {
+    std::vector<std::unique_ptr<Stream>> streams;
+};
+
+StreamingWriter::StreamingWriter(const StreamingOutputs& outputs) : state_(std::make_unique<State>()) {
+    std::vector<std::filesystem::path> taken;
+    const auto open = [&](const std::optional<std::filesystem::path>& path, Format format) {
+        if (!path)
+            return;
+        std::error_code ignored;
+        const auto place = std::filesystem::weakly_canonical(*path, ignored);
+        const bool device = std::filesystem::is_other(place, ignored);
+        if (!device && std::find(taken.begin(), taken.end(), place) != taken.end())
+            throw UsageError(fmt::format("two streaming outputs go to {}; give each its own file", path->string()));
+        taken.push_back(place);
+        state_->streams.push_back(std::make_unique<Stream>(*path, format));
+    };
+    open(outputs.csv, Format::csv);
+    open(outputs.json, Format::json);
+    open(outputs.ndjson, Format::ndjson);
+}
+
+StreamingWriter::~StreamingWriter() = default;
+
+void StreamingWriter::begin_test(const std::string& result_name, std::uint64_t message_size_bytes,
+                                 Direction direction) {
+    for (const auto& stream : state_->streams)
+        stream->begin_test(result_name, message_size_bytes, direction);
+}
+
+void StreamingWriter::add(std::span<const Sample> samples) {
+    for (const auto& stream : state_->streams)
+        stream->add(samples);
+}
+
+void StreamingWriter::finish() {
+    for (const auto& stream : state_->streams)
+        stream->finish();
+}
+
+} // namespace ipcmark

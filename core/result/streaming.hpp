@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <ipcmark/plan.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+namespace ipcmark {
+
+struct Sample {
+    std::uint64_t timestamp_ns; // since the Unix epoch, when the message was received
+    std::uint64_t message_id;   // the sequence number, from 0, in the order of one endpoint
+    std::uint64_t latency_ns;
+};
+
+// Writes each sample to the streaming outputs while the run is under way. Files are written as NAME.partial and renamed
+// by finish(); a writer that is destroyed unfinished leaves the .partial, which is then a well-formed document up to
+// the last test.
+class StreamingWriter {
+public:
+    // Opens all the outputs; throws UsageError naming the path and the reason.
+    explicit StreamingWriter(const StreamingOutputs& outputs);
+    ~StreamingWriter();
+    void begin_test(const std::string& result_name, std::uint64_t message_size_bytes, Direction direction);
+    // Throws RunError when the disk is full.
+    void add(std::span<const Sample> samples);
+    void finish();
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+} // namespace ipcmark

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "result/csv_text.hpp"
+#include "result/summary.hpp"
+#include "result/tables.hpp"
+
+#include <ipcmark/result.hpp>
+
+#include <string>
+#include <string_view>
+
+#include <fmt/format.h>
+
+namespace ipcmark {
+
+using result::csv_cell;
+
+namespace {
+
+template <class Enumeration> std::string_view name_of(Enumeration value) {
+    for (const auto& [candidate, name] : result::Names<Enumeration>::names)
+        if (candidate == value)
+            return name;
+    return "";
+}
+
+std::string cpu_list(const std::vector<int>& cpus) {
+    return fmt::format("{}", fmt::join(cpus, " "));
+}
+
+constexpr std::string_view headings =
+    "mechanism,module,direction,message_size,concurrency,mode,wait_policy,access,window,batch,rate_per_second,"
+    "send_delay_ns,server_cpus,client_cpus,repeat_index,status,partial,total_messages,duration_ns,messages_per_second,"
+    "bytes_per_second,min_ns,mean_ns,p50_ns,p95_ns,p99_ns,p999_ns,max_ns,std_dev_ns,lost,failure_reason\n";
+
+// The columns up to `partial`, which is left to the caller with those after it.
+std::string configuration(const TestResult& r, std::string_view direction) {
+    const TestPlan& plan = r.plan;
+    return fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},",
+                       csv_cell(r.module.result_name.empty() ? plan.mechanism : r.module.result_name),
+                       csv_cell(r.module.id.empty() ? plan.mechanism : r.module.id), direction, plan.message_size_bytes,
+                       plan.concurrency, name_of(plan.mode), name_of(plan.wait), name_of(plan.access), plan.window,
+                       plan.batch, plan.rate_per_second ? fmt::format("{}", *plan.rate_per_second) : "",
+                       plan.send_delay.count(), cpu_list(plan.server_cpus), cpu_list(plan.client_cpus),
+                       plan.repeat_index, r.failure ? "Failure" : "Success");
+}
+
+} // namespace
+
+std::string to_csv(const ResultDocument& document) {
+    std::string text(headings);
+    for (const TestResult& r : document.results) {
+        const std::string reason = csv_cell(r.failure.value_or(""));
+        for (Direction direction : {Direction::one_way, Direction::round_trip}) {
+            const auto& measured = direction == Direction::one_way ? r.one_way : r.round_trip;
+            if (!measured)
+                continue;
+            const result::DirectionSummary s = result::summarize(*measured, direction);
+            text += configuration(r, name_of(direction)) +
+                    fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", measured->partial, s.messages,
+                                measured->throughput.duration_ns, s.messages_per_second, s.average_bytes_per_second,
+                                s.min_ns, s.mean_ns, s.p50_ns, s.p95_ns, s.p99_ns, s.p999_ns, s.max_ns,
+                                measured->latency.histogram.std_dev_ns(), measured->delivery.lost, reason);
+        }
+        if (!r.one_way && !r.round_trip)
+            text += configuration(r, "") + "false,0,,,,,,,,,,,,," + reason + "\n";
+    }
+    return text;
+}
+
+} // namespace ipcmark
