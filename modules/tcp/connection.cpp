@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "connection.hpp"
+
+#include "port_owner.hpp"
+
+#include <ipcmark/module_kit/socket_buffer.hpp>
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <poll.h>
+
+namespace tcp {
+
+using namespace ipcmark::kit;
+
+std::uint16_t Address::port() const noexcept {
+    return ntohs(storage.ss_family == AF_INET6 ? reinterpret_cast<const sockaddr_in6*>(&storage)->sin6_port
+                                               : reinterpret_cast<const sockaddr_in*>(&storage)->sin_port);
+}
+
+void Address::set_port(std::uint16_t port) noexcept {
+    if (storage.ss_family == AF_INET6) {
+        reinterpret_cast<sockaddr_in6*>(&storage)->sin6_port = htons(port);
+    } else {
+        reinterpret_cast<sockaddr_in*>(&storage)->sin_port = htons(port);
+    }
+}
+
+bool Address::is_wildcard() const noexcept {
+    if (storage.ss_family == AF_INET6) {
+        return IN6_IS_ADDR_UNSPECIFIED(&reinterpret_cast<const sockaddr_in6*>(&storage)->sin6_addr);
+    }
+    return reinterpret_cast<const sockaddr_in*>(&storage)->sin_addr.s_addr == htonl(INADDR_ANY);
+}
+
+std::string Address::text() const {
+    char host[NI_MAXHOST];
+    if (::getnameinfo(get(), length, host, sizeof host, nullptr, 0, NI_NUMERICHOST) != 0) {
+        return "an unknown address";
+    }
+    const std::string number = host;
+    return (number.find(':') != std::string::npos ? "[" + number + "]" : number) + ":" + std::to_string(port());
+}
+
+Address resolve(const std::string& host, std::uint16_t port) {
+    addrinfo hints{};
+    hints.ai_socktype = SOCK_STREAM;
+    addrinfo* list = nullptr;
+    if (const int failure = ::getaddrinfo(host.c_str(), nullptr, &hints, &list); failure != 0) {
+        throw Error(IPCMARK_BAD_ARGUMENT, "host " + host + " is neither an address nor a name that can be resolved: " +
+                                              (failure == EAI_SYSTEM ? errno_text(errno) : ::gai_strerror(failure)));
+    }
+    const std::unique_ptr<addrinfo, void (*)(addrinfo*)> found(list, ::freeaddrinfo);
+    Address address;
+    std::memcpy(&address.storage, found->ai_addr, found->ai_addrlen);
+    address.length = found->ai_addrlen;
+    address.set_port(port);
+    return address;
+}
+
+Fd listen_at(const Address& address, const std::string& host) {
+    Fd socket(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (!socket) {
+        throw_errno("make a socket for " + address.text());
+    }
+    // The port of a run that ended a moment ago is free again at once.
+    set_socket_option(socket.get(), SOL_SOCKET, SO_REUSEADDR, "SO_REUSEADDR", 1);
+    const auto refuse = [&](int error) {
+        if (error == EADDRINUSE && address.port() != 0) {
+            const auto owner = port_owner(address.port());
+            throw Error(IPCMARK_SYSTEM,
+                        "port " + std::to_string(address.port()) + " of " + host + " is taken" +
+                            (owner.empty() ? " (by a process that cannot be seen from here)" : " by " + owner) +
+                            "; choose another one, or 0 for one that the kernel chooses",
+                        error);
+        }
+        if (error == EADDRNOTAVAIL) {
+            throw Error(IPCMARK_BAD_ARGUMENT, "host " + host + " is not an address of this machine", error);
+        }
+        if (error == EACCES) {
+            throw Error(IPCMARK_SYSTEM,
+                        "port " + std::to_string(address.port()) +
+                            " is below net.ipv4.ip_unprivileged_port_start and needs CAP_NET_BIND_SERVICE",
+                        error);
+        }
+        throw_errno("listen at " + address.text(), error);
+    };
+    if (::bind(socket.get(), address.get(), address.length) != 0 || ::listen(socket.get(), SOMAXCONN) != 0) {
+        refuse(errno);
+    }
+    return socket;
+}
+
+Address local_address(int socket) {
+    Address address;
+    address.length = sizeof address.storage;
+    if (::getsockname(socket, address.get(), &address.length) != 0) {
+        throw_errno("read the address of the socket");
+    }
+    return address;
+}
+
+Fd connect_to(const Address& address, std::uint64_t timeout_ns, const std::function<void(int)>& prepare) {
+    const Deadline deadline(timeout_ns);
+    Fd socket(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!socket) {
+        throw_errno("make a socket for " + address.text());
+    }
+    prepare(socket.get());
+    int error = ::connect(socket.get(), address.get(), address.length) == 0 ? 0 : errno;
+    while (error == EINPROGRESS || error == EINTR || error == EALREADY) {
+        pollfd ready{socket.get(), POLLOUT, 0};
+        const int count = ::poll(&ready, 1, poll_timeout(deadline.end()));
+        if (count > 0) {
+            error = socket_option<int>(socket.get(), SOL_SOCKET, SO_ERROR, "SO_ERROR");
+        } else if (count == 0 && deadline.passed()) {
+            throw Error(IPCMARK_TIMED_OUT, "no answer from " + address.text() + " in time", ETIMEDOUT);
+        }
+    }
+    if (error == ECONNREFUSED) {
+        throw Error(IPCMARK_NOT_CONNECTED, "nobody listens at " + address.text(), error);
+    }
+    if (error != 0) {
+        throw_errno("connect to " + address.text(), error);
+    }
+    const int flags = ::fcntl(socket.get(), F_GETFL);
+    if (flags < 0 || ::fcntl(socket.get(), F_SETFL, flags & ~O_NONBLOCK) != 0) {
+        throw_errno("set the flags of the socket");
+    }
+    return socket;
+}
+
+} // namespace tcp
