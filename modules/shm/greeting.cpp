@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "greeting.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+
+namespace ipcmark::shm {
+namespace {
+
+// Longer messages cross in pieces of this size, so that the receiver copies the first piece out while the sender copies
+// the second one in, and what both touch stays in the caches.
+constexpr std::uint64_t piece_size = 16 * 1024;
+constexpr std::uint64_t default_ring_size = 1024 * 1024;
+constexpr std::uint64_t control_size = 4096;
+// Where a chosen ring has room for an unknown number of messages under way.
+constexpr std::uint64_t messages_if_unknown = 2;
+
+std::uint64_t round_up(std::uint64_t value, std::uint64_t to) {
+    return (value + to - 1) / to * to;
+}
+
+struct Records {
+    std::uint64_t granule;
+    std::uint64_t piece;       // longest payload of a record
+    std::uint64_t per_message; // bytes of ring that the largest message takes
+};
+
+Records records_of(std::uint64_t fixed, std::uint64_t max, bool loaned) {
+    const auto largest = fixed != 0 ? fixed : max;
+    Records records{};
+    // Small messages packed tightly share lines, which is what makes them fast; long copies like aligned ends.
+    records.granule = largest >= 256 && (fixed != 0 || loaned) ? largest_granule : 16;
+    records.piece = loaned ? largest : std::min(largest, piece_size);
+    records.per_message = largest / records.piece * stride_of(records.piece, records.granule) +
+                          stride_of(largest % records.piece, records.granule);
+    return records;
+}
+
+// The least capacity with which `messages` are under way at once without waiting: the receiver gives back in steps of
+// an eighth, a record that would cross the end begins at the start, and one header behind the last record is cleared.
+std::uint64_t least_capacity(const Records& records, std::uint64_t messages) {
+    const auto stride = stride_of(records.piece, records.granule);
+    return round_up((messages * records.per_message + stride + records.granule) / 7 * 8 + 8, records.granule);
+}
+
+} // namespace
+
+Greeting plan(const kit::EndpointRequest& request, const Settings& settings) {
+    if (request.max_message_size > std::uint64_t{1} << 46 || request.in_flight > 1U << 24) {
+        throw kit::Error(IPCMARK_NO_MEMORY, "messages of " + std::to_string(request.max_message_size) +
+                                                " bytes are more than any memory holds");
+    }
+    Greeting greeting;
+    greeting.flags = request.flags;
+    greeting.max_message_size = request.max_message_size;
+    greeting.fixed_size[0] = request.tx_fixed_size;
+    greeting.fixed_size[1] = request.rx_fixed_size;
+    auto& layout = greeting.layout;
+    layout.page = page_size(settings.pages);
+    layout.total = control_size;
+    for (int i = 0; i < 2; ++i) {
+        const auto records = records_of(greeting.fixed_size[i], greeting.max_message_size, request.loaned());
+        auto& ring = layout.rings[i];
+        greeting.piece[i] = records.piece;
+        ring.granule = records.granule;
+        ring.offset = layout.total;
+        const auto messages = request.in_flight != 0 ? request.in_flight : messages_if_unknown;
+        auto bytes = settings.ring_size;
+        if (bytes == 0) {
+            bytes = std::max(default_ring_size, least_capacity(records, messages) + largest_granule);
+        } else {
+            // More than one message must be in the ring at once only if the host says so; a copied one never as a
+            // whole.
+            const auto least = request.in_flight > 1 ? least_capacity(records, request.in_flight)
+                                                     : 2 * stride_of(records.piece, records.granule) + records.granule;
+            if (bytes < least + largest_granule) {
+                if (request.loaned() || request.in_flight > 1) {
+                    throw kit::Error(IPCMARK_BAD_ARGUMENT, "ring-size " + std::to_string(bytes) +
+                                                               " does not hold the messages under way; give "
+                                                               "at least " +
+                                                               std::to_string(least + largest_granule) +
+                                                               ", or 0 to have it chosen");
+                }
+                // A small ring takes smaller pieces.
+                greeting.piece[i] = bytes / 4;
+            }
+        }
+        bytes = round_up(bytes, page_size(Pages::base));
+        ring.capacity = (bytes - largest_granule) / ring.granule * ring.granule;
+        layout.total += bytes;
+    }
+    layout.total = round_up(layout.total, layout.page);
+    return greeting;
+}
+
+Greeting read_greeting(std::span<const std::byte> payload, const kit::EndpointRequest& request) {
+    Greeting greeting;
+    if (payload.size() != sizeof greeting) {
+        throw kit::Error(IPCMARK_SYSTEM, "the peer's greeting is not that of this module's version");
+    }
+    std::memcpy(&greeting, payload.data(), sizeof greeting);
+    if (greeting.version != Greeting{}.version) {
+        throw kit::Error(IPCMARK_SYSTEM, "the peer's greeting is not that of this module's version");
+    }
+    if (greeting.max_message_size != request.max_message_size || greeting.fixed_size[0] != request.rx_fixed_size ||
+        greeting.fixed_size[1] != request.tx_fixed_size || greeting.flags != request.flags) {
+        throw kit::Error(IPCMARK_BAD_ARGUMENT,
+                         "the two sides were given different parameters: the peer messages of up to " +
+                             std::to_string(greeting.max_message_size) + " bytes and flags " +
+                             std::to_string(greeting.flags) + ", this side " +
+                             std::to_string(request.max_message_size) + " and " + std::to_string(request.flags));
+    }
+    auto least_offset = control_size;
+    for (int i = 0; i < 2; ++i) {
+        const auto& ring = greeting.layout.rings[i];
+        const auto piece = greeting.piece[i];
+        const bool sound = (ring.granule == 16 || ring.granule == largest_granule) && ring.offset >= least_offset &&
+                           ring.offset % largest_granule == 0 && ring.capacity % ring.granule == 0 &&
+                           ring.capacity < greeting.layout.total && ring.offset < greeting.layout.total &&
+                           ring.offset + largest_granule + ring.capacity <= greeting.layout.total && piece != 0 &&
+                           piece < ring.capacity && 2 * stride_of(piece, ring.granule) + ring.granule <= ring.capacity;
+        if (!sound) {
+            throw kit::Error(IPCMARK_SYSTEM, "the peer's plan of the shared memory is not sound");
+        }
+        least_offset = ring.offset + largest_granule + ring.capacity;
+    }
+    return greeting;
+}
+
+std::uint64_t memory_for(std::uint64_t message_size) {
+    if (message_size > std::uint64_t{1} << 46) {
+        return UINT64_MAX;
+    }
+    const auto records = records_of(0, message_size, true);
+    return control_size +
+           2 * std::max(default_ring_size, least_capacity(records, messages_if_unknown) + largest_granule);
+}
+
+} // namespace ipcmark::shm

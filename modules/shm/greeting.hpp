@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "layout.hpp"
+#include "options.hpp"
+
+#include <ipcmark/module_kit.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace ipcmark::shm {
+
+// What the connecting side tells the accepting one. The descriptors beside it: the memory, then, for polled endpoints,
+// an eventfd for each bell: data and room of channel 0, data and room of channel 1.
+struct Greeting {
+    std::uint32_t version = 1;
+    std::uint32_t flags = 0; // IPCMARK_ENDPOINT_*
+    std::uint64_t max_message_size = 0;
+    std::uint64_t fixed_size[2]{}; // of the channels
+    std::uint64_t piece[2]{};      // longest payload of a record
+    Layout layout{};
+};
+
+inline constexpr std::size_t event_count = 4;
+
+// The connecting side's plan. Throws kit::Error where a ring of the size asked cannot do.
+[[nodiscard]] Greeting plan(const kit::EndpointRequest& request, const Settings& settings);
+
+// The accepting side's check that the peer's plan is sound and made for the same endpoint. Throws kit::Error.
+[[nodiscard]] Greeting read_greeting(std::span<const std::byte> payload, const kit::EndpointRequest& request);
+
+// Bytes that the memory of an endpoint takes, where it is chosen by the messages; saturates.
+[[nodiscard]] std::uint64_t memory_for(std::uint64_t message_size);
+
+} // namespace ipcmark::shm

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "endpoint.hpp"
+#include "greeting.hpp"
+
+#include <ipcmark/module_kit/local_rendezvous.hpp>
+
+#include <memory>
+
+namespace ipcmark::shm {
+namespace {
+
+class Listener {
+public:
+    explicit Listener(const kit::ListenRequest& request) { (void)Settings(request.options()); }
+    [[nodiscard]] std::vector<std::byte> address() const { return rendezvous_.address(); }
+    std::unique_ptr<Endpoint> accept(const kit::EndpointRequest& request) {
+        return std::make_unique<Endpoint>(rendezvous_.accept(request.timeout_ns), request);
+    }
+    void interrupt(ipcmark_status status) noexcept { rendezvous_.interrupt(status); }
+
+private:
+    kit::LocalRendezvous rendezvous_;
+};
+
+struct Shm {
+    using Listener = shm::Listener;
+    using Endpoint = shm::Endpoint;
+
+    static constexpr std::uint32_t capabilities = IPCMARK_CAP_BOUNDARIES | IPCMARK_CAP_ORDERED | IPCMARK_CAP_RELIABLE |
+                                                  IPCMARK_CAP_PEER_DEATH | IPCMARK_CAP_TX_RX_THREADS;
+    static constexpr const char* display_name = "Shared Memory";
+    static constexpr const char* result_name = "SharedMemory";
+    static constexpr const char* description =
+        "A ring in shared memory for each direction; the system is called only to sleep and to wake.";
+    static constexpr const char* licence = "Apache-2.0";
+    static constexpr const auto& options = shm::options;
+
+    static void limits(const kit::ListenRequest& request, ipcmark_limits& out) {
+        const Settings settings(request.options());
+        // The largest power of two with which the rings of all endpoints fit.
+        const auto available = available_memory() / std::max(request.endpoint_count, 1U);
+        auto size = std::uint64_t{1};
+        while (memory_for(2 * size) <= available) {
+            size *= 2;
+        }
+        out.max_message_size = size;
+        const std::string reason = "the memory that is available, " + std::to_string(available >> 20) +
+                                   " MiB for each endpoint, holds two messages in each direction";
+        reason.copy(out.reason, sizeof out.reason - 1);
+    }
+    static std::unique_ptr<Endpoint> connect(std::span<const std::byte> address, const kit::EndpointRequest& request) {
+        return std::make_unique<Endpoint>(address, request);
+    }
+};
+
+} // namespace
+} // namespace ipcmark::shm
+
+IPCMARK_DEFINE_MODULE("shm", IPCMARK_MODULE_VERSION, &ipcmark::kit::descriptor<ipcmark::shm::Shm>);

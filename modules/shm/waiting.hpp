@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Part of endpoint.hpp: how a blocked half waits.
+
+namespace ipcmark::shm {
+
+// Called when attention_ is set. IPCMARK_WOULD_BLOCK if the reason has gone; it never does.
+template <class Probe> ipcmark_status Endpoint::stop_or(Probe probe) noexcept {
+    if (const auto status = interrupt_.status(); status != IPCMARK_OK) {
+        return kit::record_hot(status, 0, "the call was interrupted");
+    }
+    if (!left_.load(std::memory_order_acquire)) {
+        return IPCMARK_WOULD_BLOCK;
+    }
+    // The peer's last steps came before it left.
+    const auto status = probe();
+    return status != IPCMARK_WOULD_BLOCK ? status
+                                         : kit::record_hot(IPCMARK_PEER_GONE, 0, "the peer closed its end or died");
+}
+
+inline void Endpoint::barrier_before_sleep(Bell& bell) noexcept {
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (wait_policy_ != IPCMARK_WAIT_ADAPTIVE || !expedited_) {
+        return;
+    }
+    // The peer's process takes part from some moment on. From then on the peer may leave its barrier out, since each
+    // sleep makes one here.
+    if (control_->sides[1 - side_].expedited.load(std::memory_order_acquire) != 0) {
+        bell.one_sided.store(1, std::memory_order_relaxed);
+        membarrier(MEMBARRIER_CMD_GLOBAL_EXPEDITED);
+    }
+}
+
+// Polls until `probe` returns something else than IPCMARK_WOULD_BLOCK, there is a reason to stop, or, by
+// IPCMARK_WAIT_ADAPTIVE, the time for that is over.
+template <class Probe> ipcmark_status Endpoint::spin(Ends& ends, Probe probe) noexcept {
+    // A spinner that shares its CPU with the peer must let it run.
+    constexpr unsigned turns_between_yields = 1024;
+    // Who polls for each message of a stream takes the line that the sender is filling away from it, message by
+    // message. So where polls succeed at once again and again, the next one is put off a little, and finds several
+    // messages. Not where messages are answered: there the sender has nothing more to say.
+    constexpr unsigned longest_delay = 16;
+    constexpr unsigned at_once = 2;
+    if (&ends == &rx_.ends && answered_.load(std::memory_order_relaxed)) {
+        answered_.store(false, std::memory_order_relaxed);
+        ends.delay = 1;
+    }
+    for (unsigned i = 1; i < ends.delay; ++i) {
+        kit::cpu_relax();
+    }
+    const bool for_ever = wait_policy_ == IPCMARK_WAIT_SPIN;
+    kit::SpinBudget budget(spin_ns_);
+    for (unsigned turn = 1;; ++turn) {
+        if (for_ever) {
+            kit::cpu_relax();
+        } else if (!budget.turn()) {
+            return IPCMARK_WOULD_BLOCK;
+        }
+        if (const auto status = probe(); status != IPCMARK_WOULD_BLOCK) {
+            ends.delay = turn <= at_once ? std::min(2 * ends.delay, longest_delay) : 1;
+            return status;
+        }
+        if (must_look()) [[unlikely]] {
+            if (const auto status = stop_or(probe); status != IPCMARK_WOULD_BLOCK) {
+                return status;
+            }
+        }
+        if (turn % turns_between_yields == 0) [[unlikely]] {
+            ::sched_yield();
+        }
+    }
+}
+
+template <class Probe> [[gnu::noinline]] ipcmark_status Endpoint::wait(Ends& ends, Probe probe) noexcept {
+    if (wait_policy_ != IPCMARK_WAIT_BLOCK) {
+        if (const auto status = spin(ends, probe); status != IPCMARK_WOULD_BLOCK) {
+            return status;
+        }
+    }
+    for (;;) {
+        ends.own->armed.store(Bell::sleeping, std::memory_order_relaxed);
+        barrier_before_sleep(*ends.own);
+        auto status = probe();
+        if (status == IPCMARK_WOULD_BLOCK && must_look()) {
+            status = stop_or(probe);
+        }
+        if (status != IPCMARK_WOULD_BLOCK) {
+            ends.own->armed.store(Bell::awake, std::memory_order_relaxed);
+            return status;
+        }
+        sleep_on(*ends.own);
+        if (status = probe(); status != IPCMARK_WOULD_BLOCK) {
+            // Whoever woke us set it to awake; after an early end it is still armed.
+            ends.own->armed.store(Bell::awake, std::memory_order_relaxed);
+            return status;
+        }
+    }
+}
+
+} // namespace ipcmark::shm
