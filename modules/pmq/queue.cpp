@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "queue.hpp"
+
+#include <ipcmark/module_kit/error.hpp>
+#include <ipcmark/module_kit/system_value.hpp>
+
+#include <cerrno>
+
+#include <fcntl.h>
+#include <mqueue.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+namespace pmq {
+
+namespace kit = ipcmark::kit;
+
+namespace {
+
+std::string random_name() {
+    unsigned char bytes[16];
+    if (::getrandom(bytes, sizeof bytes, 0) != sizeof bytes) {
+        kit::throw_errno("get random bytes");
+    }
+    constexpr char digits[] = "0123456789abcdef";
+    std::string name = "/ipcmark-";
+    for (const auto byte : bytes) {
+        name += digits[byte >> 4];
+        name += digits[byte & 15];
+    }
+    return name;
+}
+
+std::string sysctl(const char* name, std::uint64_t value) {
+    return std::string("raise it with: sysctl fs.mqueue.") + name + "=" + std::to_string(value);
+}
+
+[[noreturn]] void throw_open_failed(int error, const Shape& shape) {
+    const auto limits = SystemLimits::read();
+    switch (error) {
+    case ENOSPC:
+        throw kit::Error(IPCMARK_LIMIT,
+                         "all " + std::to_string(limits.queues) +
+                             " message queues of fs.mqueue.queues_max are in use; " +
+                             sysctl("queues_max", 2 * limits.queues),
+                         error);
+    case EMFILE: {
+        // Either the bytes of RLIMIT_MSGQUEUE or the descriptors ran out.
+        const kit::Fd probe(::open("/", O_PATH | O_CLOEXEC));
+        if (probe) {
+            throw kit::Error(IPCMARK_LIMIT,
+                             "the user's message queues have used up RLIMIT_MSGQUEUE (" + std::to_string(limits.bytes) +
+                                 " bytes), this queue needs " + std::to_string(charged_bytes(shape)) +
+                                 " more; raise it with: ulimit -q " +
+                                 std::to_string(limits.bytes + 8 * charged_bytes(shape)),
+                             error);
+        }
+        kit::throw_errno("make a message queue", error);
+    }
+    case ENOSYS:
+        throw kit::Error(IPCMARK_UNSUPPORTED, "this kernel has no POSIX message queues", error);
+    default:
+        kit::throw_errno("make a message queue of " + std::to_string(shape.depth) + " messages of " +
+                             std::to_string(shape.message_size) + " bytes",
+                         error);
+    }
+}
+
+// Unlinks the name when it goes out of scope.
+class Name {
+public:
+    explicit Name(std::string text) : text_(std::move(text)) {}
+    Name(const Name&) = delete;
+    Name& operator=(const Name&) = delete;
+    ~Name() { ::mq_unlink(text_.c_str()); }
+    [[nodiscard]] const char* text() const noexcept { return text_.c_str(); }
+
+private:
+    std::string text_;
+};
+
+} // namespace
+
+Queue make_queue(const Shape& shape) {
+    mq_attr attributes{};
+    attributes.mq_maxmsg = static_cast<long>(shape.depth);
+    attributes.mq_msgsize = static_cast<long>(shape.message_size);
+    const Name name(random_name());
+    Queue queue;
+    queue.sender.reset(::mq_open(name.text(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR, &attributes));
+    if (!queue.sender) {
+        throw_open_failed(errno, shape);
+    }
+    // Readable and writable: a receiver is woken by a message of no bytes into its own queue.
+    queue.receiver.reset(::mq_open(name.text(), O_RDWR | O_CLOEXEC));
+    if (!queue.receiver) {
+        throw_open_failed(errno, shape);
+    }
+    return queue;
+}
+
+SystemLimits SystemLimits::read() {
+    const auto number = [](const char* name) {
+        return kit::read_system_number(std::string("/proc/sys/fs/mqueue/") + name).value_or(UINT64_MAX);
+    };
+    rlimit bytes{RLIM_INFINITY, RLIM_INFINITY};
+    ::getrlimit(RLIMIT_MSGQUEUE, &bytes);
+    return {number("msgsize_max"), number("msg_max"), number("queues_max"),
+            bytes.rlim_cur == RLIM_INFINITY ? UINT64_MAX : bytes.rlim_cur};
+}
+
+void check_limits(const Shape& shape, std::uint64_t pairs) {
+    const auto limits = SystemLimits::read();
+    if (shape.message_size > limits.message_size) {
+        throw kit::Error(IPCMARK_LIMIT, "messages of " + std::to_string(shape.message_size) +
+                                            " bytes are larger than fs.mqueue.msgsize_max (" +
+                                            std::to_string(limits.message_size) + "); " +
+                                            sysctl("msgsize_max", shape.message_size));
+    }
+    if (shape.depth > limits.depth) {
+        throw kit::Error(IPCMARK_LIMIT, "a depth of " + std::to_string(shape.depth) +
+                                            " messages is more than fs.mqueue.msg_max (" +
+                                            std::to_string(limits.depth) + "); " + sysctl("msg_max", shape.depth));
+    }
+    if (2 * pairs > limits.queues) {
+        throw kit::Error(IPCMARK_LIMIT, std::to_string(2 * pairs) +
+                                            " message queues are more than fs.mqueue.queues_max (" +
+                                            std::to_string(limits.queues) + "); " + sysctl("queues_max", 2 * pairs));
+    }
+    if (const auto bytes = 2 * pairs * charged_bytes(shape); bytes > limits.bytes) {
+        throw kit::Error(IPCMARK_LIMIT, std::to_string(2 * pairs) + " message queues of " +
+                                            std::to_string(shape.depth) + " messages of " +
+                                            std::to_string(shape.message_size) + " bytes take " +
+                                            std::to_string(bytes) + " bytes of RLIMIT_MSGQUEUE, which is " +
+                                            std::to_string(limits.bytes) + "; raise it with: ulimit -q " +
+                                            std::to_string(bytes) + ", or give a smaller depth");
+    }
+}
+
+} // namespace pmq
