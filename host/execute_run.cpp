@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "host/execute_run.hpp"
+
+#include "host/console_table.hpp"
+#include "host/interrupt.hpp"
+#include "host/log.hpp"
+#include "host/progress.hpp"
+#include "host/standard_output.hpp"
+#include "host/verbs.hpp"
+#include "result/output_file.hpp"
+
+#include <ipcmark/module.h>
+
+#include <algorithm>
+#include <exception>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+namespace ipcmark::host {
+
+namespace {
+
+// So that an hour's work is not lost to a typing error.
+void check_outputs(const RunRequest& request) {
+    for (const auto& path : {request.output_file, request.csv, request.hdr_log, request.plan.streaming.json,
+                             request.plan.streaming.csv, request.plan.streaming.ndjson})
+        if (path && path != standard_output_path)
+            check_output(*path);
+}
+
+bool uses_standard_output(const RunRequest& request) {
+    return request.output_file == standard_output_path || request.csv == standard_output_path ||
+           request.hdr_log == standard_output_path;
+}
+
+// All that can be written are; then throws the first RunError.
+void write_outputs(const RunRequest& request, const ResultDocument& document) {
+    std::exception_ptr first;
+    const auto write = [&](const std::optional<std::filesystem::path>& path, const auto& make_text) {
+        if (!path)
+            return;
+        try {
+            if (path == standard_output_path)
+                print(make_text());
+            else
+                write_output(*path, make_text());
+        } catch (const RunError&) {
+            if (!first)
+                first = std::current_exception();
+        }
+    };
+    write(request.output_file, [&] { return to_json(document, request.schema); });
+    write(request.csv, [&] { return to_csv(document); });
+    write(request.hdr_log, [&] { return to_hdr_log(document); });
+    if (first)
+        std::rethrow_exception(first);
+}
+
+// "written: r.json, r.csv", or nothing.
+std::string written_files(const RunRequest& request) {
+    std::string names;
+    for (const auto& path : {request.output_file, request.csv, request.hdr_log, request.plan.streaming.json,
+                             request.plan.streaming.csv, request.plan.streaming.ndjson})
+        if (path)
+            names += (names.empty() ? "\nwritten: " : ", ") + path->string();
+    return names.empty() ? names : names + "\n";
+}
+
+// On a terminal the table has just said what failed; a script reads standard error.
+bool table_says_it(bool table_printed) {
+    return table_printed && ::isatty(STDOUT_FILENO) == 1 && ::isatty(STDERR_FILENO) == 1;
+}
+
+void report_failures(const ResultDocument& document, Log& log) {
+    for (const auto& result : document.results)
+        if (result.failure)
+            log.write(IPCMARK_LOG_ERROR, fmt::format("{}, {} bytes: {}", result.plan.mechanism,
+                                                     result.plan.message_size_bytes, *result.failure));
+}
+
+} // namespace
+
+int execute_run(Program program, const RunRequest& request) {
+    check_outputs(request);
+    const auto* name = program == Program::ipc_benchmark ? "ipc-benchmark" : "ipcmark";
+    Log log(name, request.log_file, request.verbosity, request.quiet ? Quiet::yes : Quiet::no);
+    for (const auto& note : request.notes)
+        log.write(IPCMARK_LOG_WARNING, note);
+
+    ProgressObserver observer(log, terminal_for_progress() && !request.quiet ? ShowProgress::yes : ShowProgress::no);
+    Interrupt interrupt;
+    const auto document = request.role == Role::connect
+                              ? connect(request.plan, *request.address, request.retry, observer, interrupt.token())
+                              : run(request.plan, observer, interrupt.token());
+    observer.clear();
+
+    const bool print_table = !request.quiet && !uses_standard_output(request);
+    if (print_table) {
+        print(console_table(document, colour_of(STDOUT_FILENO)));
+        flush_standard_output(); // before what standard error has to say
+    }
+    if (!table_says_it(print_table))
+        report_failures(document, log);
+    write_outputs(request, document);
+    if (print_table)
+        print(written_files(request));
+    if (interrupt.signal() != 0)
+        return exit_by_signal(interrupt.signal());
+    const bool failed = std::any_of(document.results.begin(), document.results.end(),
+                                    [](const TestResult& result) { return result.failure.has_value(); });
+    return failed && request.plan.on_error == OnError::stop ? exit_failed : exit_ok;
+}
+
+} // namespace ipcmark::host

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config.h"
+#include "host/log.hpp"
+#include "host/standard_output.hpp"
+#include "host/verbs.hpp"
+#include "module/nearest_name.hpp"
+
+#include <ipcmark/run.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <filesystem>
+#include <new>
+
+#include <fmt/format.h>
+#include <signal.h>
+
+namespace {
+
+using namespace ipcmark;
+using namespace ipcmark::host;
+
+constexpr const char* drop_in_name = "ipc-benchmark";
+
+std::string main_help() {
+    std::string text = "Usage: ipcmark [run] [options]\n"
+                       "       ipcmark VERB [options]\n\n"
+                       "Measure how fast two processes can talk, through transport modules loaded at run\n"
+                       "time. Without a verb: run; without anything: the default test.\n\nVerbs:\n";
+    for (const auto& verb : verbs())
+        text += fmt::format("  {:<12}{}\n", verb.name, verb.summary);
+    text += "\nExamples:\n"
+            "  ipcmark                             the default test: uds, 1 KiB, both directions\n"
+            "  ipcmark -m all -s 64,1K,8K          a matrix\n"
+            "  ipcmark -m tcp --rate 10k -d 10s    latency under a steady load\n"
+            "  ipcmark run --help                  all the options of a run\n"
+            "  ipcmark VERB --help                 those of a verb\n\n"
+            "  -h, --help                          Print this help.\n"
+            "  -V, --version                       Print the version.\n";
+    return text;
+}
+
+const Verb* find_verb(const std::string& name) {
+    const auto table = verbs();
+    const auto found = std::find_if(table.begin(), table.end(), [&](const Verb& verb) { return verb.name == name; });
+    return found == table.end() ? nullptr : &*found;
+}
+
+int print_version(const char* name) {
+    print(fmt::format("{} {}\n", name, IPCMARK_VERSION));
+    return exit_ok;
+}
+
+[[noreturn]] void refuse_verb(const std::string& name) {
+    std::vector<std::string> names;
+    for (const auto& verb : verbs())
+        names.emplace_back(verb.name);
+    const auto hint = did_you_mean(name, names);
+    throw UsageError(fmt::format("unknown verb '{}'{}", name, hint.empty() ? "; see 'ipcmark --help'" : hint));
+}
+
+int dispatch(Invocation invocation) {
+    auto& arguments = invocation.arguments;
+    const auto has = [&](const char* text) {
+        return std::find(arguments.begin(), arguments.end(), text) != arguments.end();
+    };
+    if (invocation.program == Program::ipc_benchmark)
+        return has("-V") || has("--version") ? print_version(drop_in_name) : verb_run(invocation);
+    if (arguments.empty())
+        return verb_run(invocation);
+
+    const auto first = arguments.front();
+    if (first == "-V" || first == "--version")
+        return print_version("ipcmark");
+    if (first == "-h" || first == "--help" || (first == "help" && arguments.size() == 1)) {
+        print(main_help());
+        return exit_ok;
+    }
+    if (first.starts_with('-'))
+        return verb_run(invocation);
+    arguments.erase(arguments.begin());
+    if (first == "help") { // 'ipcmark help VERB' is 'ipcmark VERB --help'
+        const auto* verb = find_verb(arguments.front());
+        if (verb == nullptr)
+            refuse_verb(arguments.front());
+        invocation.arguments = {"--help"};
+        return verb->call(invocation);
+    }
+    const auto* verb = find_verb(first);
+    if (verb == nullptr)
+        refuse_verb(first);
+    return verb->call(invocation);
+}
+
+// A reader that has seen enough and went away, such as head, is no error.
+int checked_output(int code) {
+    const int error = flush_standard_output();
+    if (error == 0 || error == EPIPE)
+        return code;
+    throw RunError(fmt::format("cannot write to standard output: {}", std::strerror(error)));
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    ::signal(SIGPIPE, SIG_IGN); // results must reach their files though nobody reads the table
+    Invocation invocation;
+    invocation.command_line.assign(argv, argv + argc);
+    if (argc > 1)
+        invocation.arguments.assign(argv + 1, argv + argc);
+    const auto called = argc > 0 ? std::filesystem::path(argv[0]).filename().string() : std::string();
+    const bool drop_in = called == drop_in_name;
+    invocation.program = drop_in ? Program::ipc_benchmark : Program::ipcmark;
+
+    const auto fail = [&](const std::string& what, int code) {
+        std::fputs(fmt::format("{}: {}\n", drop_in ? drop_in_name : "ipcmark", one_line(what)).c_str(), stderr);
+        return code;
+    };
+    try {
+        return checked_output(dispatch(std::move(invocation)));
+    } catch (const UsageError& error) {
+        return fail(error.what(), exit_usage);
+    } catch (const RunError& error) {
+        return fail(error.what(), exit_failed);
+    } catch (const std::bad_alloc&) {
+        return fail("out of memory", exit_failed);
+    } catch (const std::exception& error) {
+        return fail(fmt::format("internal error: {}", error.what()), exit_failed);
+    }
+}

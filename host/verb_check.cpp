@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "host/check/child.hpp"
+#include "host/check/report.hpp"
+#include "host/check/runner.hpp"
+#include "host/run_options.hpp"
+#include "host/verbs.hpp"
+
+#include <ipcmark/modules.hpp>
+#include <ipcmark/run.hpp>
+#include <ipcmark/units.hpp>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+namespace ipcmark::host {
+namespace {
+
+Grammar grammar() {
+    Grammar grammar;
+    grammar.command = "ipcmark check";
+    grammar.usage = "MODULE [options]";
+    grammar.description = "Check whether a module keeps the contract of ipcmark/module.h. Every test runs in processes "
+                          "of its own. Exit code 0: it does; 1: it does not; 2: the call was wrong.";
+    grammar.positionals = {{"MODULE", "The file, or an id (see 'ipcmark list'). Write it before the options."}};
+    grammar.options = {
+        {"--list", "", Arity::flag, "Tests", "Print the tests and what each proves; needs no MODULE.", ""},
+        {"--only", "ID", Arity::many, "Tests",
+         "Only these tests, by id; * and ? stand for others: 'interrupt.*', '*@spin'.", ""},
+        {"--wait", "POLICY", Arity::many, "Tests",
+         "Run the tests that depend on it with these wait policies: block, spin, adaptive (default: all three).", ""},
+        {"--timeout", "TIME", Arity::one, "Tests",
+         "Give each test this long, instead of its own limit (20s, most of "
+         "them).",
+         ""},
+        {"--in-process", "", Arity::flag, "Tests",
+         "Run the tests in this process, for a debugger; a crash or a hang is then this program's own.", ""},
+        {"-O,--module-option", "NAME=VALUE", Arity::many, "Module", "Set an option of the module.", ""},
+        {"-q,--quiet", "", Arity::flag, "Output", "Print failures and the summary only.", ""},
+        {"--json", "", Arity::flag, "Output", "Print JSON instead of text.", ""},
+        {"--junit", "FILE", Arity::one, "Output", "Write a JUnit report as well.", ""},
+    };
+    const auto search = module_search_options();
+    grammar.options.insert(grammar.options.end(), search.begin(), search.end());
+    grammar.options.push_back(help_option());
+    return grammar;
+}
+
+WaitPolicy parse_wait(const std::string& text) {
+    for (const auto wait : {WaitPolicy::block, WaitPolicy::spin, WaitPolicy::adaptive}) {
+        if (check::wait_name(wait) == text) {
+            return wait;
+        }
+    }
+    throw UsageError(fmt::format("--wait: '{}' is no wait policy; there are block, spin and adaptive", text));
+}
+
+// A file of that name, else the module of that id.
+std::filesystem::path module_path(const std::string& text, const ModuleSearch& search) {
+    std::error_code error;
+    if (std::filesystem::is_regular_file(text, error)) {
+        return std::filesystem::canonical(text);
+    }
+    if (text.find('/') != std::string::npos) {
+        throw UsageError(fmt::format("there is no file '{}'", text));
+    }
+    return std::filesystem::canonical(find_module(search, text).path);
+}
+
+check::Request request_of(const Arguments& arguments) {
+    check::Request request;
+    for (const auto& text : arguments.values.contains("module-option") ? arguments.values.at("module-option")
+                                                                       : std::vector<std::string>{}) {
+        const auto equals = text.find('=');
+        if (equals == std::string::npos || equals == 0) {
+            throw UsageError(fmt::format("--module-option: '{}' is not NAME=VALUE", text));
+        }
+        request.options[text.substr(0, equals)] = text.substr(equals + 1);
+    }
+    request.only = arguments.list("only");
+    if (arguments.has("wait")) {
+        request.waits.clear();
+        for (const auto& text : arguments.list("wait")) {
+            request.waits.push_back(parse_wait(text));
+        }
+    }
+    if (arguments.has("timeout")) {
+        try {
+            request.test_timeout = parse_duration(arguments.values.at("timeout").front());
+        } catch (const UsageError& error) {
+            throw UsageError(fmt::format("--timeout: {}", error.what()));
+        }
+    }
+    request.in_process = arguments.flag("in-process");
+    return request;
+}
+
+void write_file(const std::string& path, const std::string& text) {
+    errno = 0;
+    std::ofstream file(path);
+    file << text;
+    file.close();
+    if (!file) {
+        throw RunError(fmt::format("cannot write {}: {}", path, std::strerror(errno)));
+    }
+}
+
+int print_list(const check::Request& request, bool as_json, Colour colour) {
+    const auto cases = check::selected_cases(request);
+    fmt::print("{}", as_json ? check::list_json_text(cases) : check::list_text(cases, colour));
+    return exit_ok;
+}
+
+} // namespace
+
+int verb_check(const Invocation& invocation) {
+    const auto& words = invocation.arguments;
+    if (words.size() == 2 && words[0] == "--child") {
+        // What the program ignores for its own output a module must not be spared.
+        ::signal(SIGPIPE, SIG_DFL);
+        return check::run_child(check::parse_role(words[1]));
+    }
+    auto form = grammar();
+    if (std::find(words.begin(), words.end(), "--list") != words.end()) {
+        form.positionals.clear();
+    }
+    const auto arguments = parse_command_line(form, words);
+    if (arguments.help) {
+        fmt::print("{}", help_text(grammar()));
+        return exit_ok;
+    }
+    auto request = request_of(arguments);
+    const auto colour = colour_of(STDOUT_FILENO);
+    const bool as_json = arguments.flag("json");
+    if (arguments.flag("list")) {
+        return print_list(request, as_json, colour);
+    }
+    request.module = module_path(arguments.positionals.front(), module_search_of(arguments));
+    const auto cases = check::selected_cases(request);
+    if (arguments.has("junit")) {
+        write_file(arguments.values.at("junit").front(), ""); // found out before the run that it cannot be written
+    }
+    std::vector<check::CaseResult> results;
+    const bool quiet = arguments.flag("quiet");
+    check::run_cases(request, cases, [&](const check::CaseResult& result) {
+        results.push_back(result);
+        const bool good = result.outcome == check::Outcome::pass || result.outcome == check::Outcome::skip;
+        if (!as_json && !(quiet && good)) {
+            fmt::print("{}", check::result_text(result, colour));
+            std::fflush(stdout);
+        }
+    });
+    fmt::print("{}", as_json ? check::json_text(request, results) : check::summary_text(results, colour));
+    if (arguments.has("junit")) {
+        write_file(arguments.values.at("junit").front(), check::junit_text(request, results));
+    }
+    return check::totals(results).failed == 0 ? exit_ok : exit_failed;
+}
+
+} // namespace ipcmark::host

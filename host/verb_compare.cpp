@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "host/command_line.hpp"
+#include "host/text_table.hpp"
+#include "host/verbs.hpp"
+#include "result/compare.hpp"
+#include "result/json_text.hpp"
+
+#include <ipcmark/run.hpp>
+
+#include <charconv>
+#include <cmath>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+namespace ipcmark::host {
+
+namespace {
+
+namespace json = boost::json;
+using namespace result;
+
+constexpr const char* default_threshold = "5%";
+
+Grammar grammar() {
+    Grammar grammar;
+    grammar.command = "ipcmark compare";
+    grammar.usage = "A.json B.json [options]";
+    grammar.description =
+        "Compare two result documents, test by test: B against A. Documents of rusty-comms are read too.";
+    grammar.positionals = {{"A", "The result document to compare with."}, {"B", "The one to judge."}};
+    grammar.options = {
+        {"--threshold", "PERCENT", Arity::one, "Judgement", "Changes up to this much are taken for noise (default 5%).",
+         ""},
+        {"--fail-on-regression", "", Arity::flag, "Judgement",
+         "Exit with 1 where B is worse, or fails where A did not.", ""},
+        {"--json", "", Arity::flag, "Output", "Print JSON.", ""},
+        help_option(),
+    };
+    grammar.footer =
+        "A figure has changed where it differs by more than the threshold and the ranges of the two do not touch. The "
+        "range of a test that was repeated (run --repeat N) is that of its repetitions; of a single run, it is that of "
+        "the sampling, which knows nothing of how runs differ from each other: repeat tests that matter.";
+    return grammar;
+}
+
+// "5%" or "5", as a fraction.
+double parse_threshold(const std::string& text) {
+    std::string_view number = text;
+    if (number.ends_with('%'))
+        number.remove_suffix(1);
+    double percent = 0;
+    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), percent);
+    if (error != std::errc{} || end != number.data() + number.size() || !std::isfinite(percent) || percent < 0)
+        throw UsageError(fmt::format("--threshold \"{}\" is not a percentage; write for example 5% or 0.5%", text));
+    return percent / 100;
+}
+
+const char* name_of(std::optional<Direction> direction) {
+    return !direction ? "summary" : *direction == Direction::one_way ? "one-way" : "round trip";
+}
+
+const char* name_of(Change change) {
+    return change == Change::worse ? "worse" : change == Change::better ? "better" : "same";
+}
+
+Style style_of(Change change) {
+    return change == Change::worse ? Style::red : change == Change::better ? Style::green : Style::plain;
+}
+
+void add_cells(std::vector<Cell>& row, const std::optional<ComparedFigure>& figure, std::string (*human)(double)) {
+    if (!figure) {
+        row.insert(row.end(), {{"-"}, {"-"}, {"-"}});
+        return;
+    }
+    row.push_back({human(figure->first.value)});
+    row.push_back({human(figure->second.value)});
+    row.push_back({fmt::format("{:.2f}", figure->ratio), style_of(figure->change)});
+}
+
+// All that changed, in a word or two: "worse: p99".
+Cell verdict_of(const ComparedTest& test) {
+    std::string worse;
+    std::string better;
+    for (const auto& [name, figure] :
+         {std::pair("p50", &test.p50_ns), std::pair("p99", &test.p99_ns), std::pair("rate", &test.messages_per_second)})
+        if (*figure && (*figure)->change != Change::none) {
+            std::string& list = (*figure)->change == Change::worse ? worse : better;
+            list += list.empty() ? name : fmt::format(",{}", name);
+        }
+    if (worse.empty() && better.empty())
+        return {"same"};
+    std::string text = worse.empty() ? "" : "worse: " + worse;
+    if (!better.empty())
+        text += (text.empty() ? "" : "; ") + ("better: " + better);
+    return {text, worse.empty() ? Style::green : Style::red};
+}
+
+std::string as_text(const Comparison& comparison, const ImportedDocument& a, const ImportedDocument& b, Colour colour) {
+    std::string text = fmt::format("A: {}\nB: {}\n\n", a.name, b.name);
+    TextTable table;
+    for (const char* heading : {"mechanism", "direction"})
+        table.add_column(heading, Align::left);
+    for (const char* heading : {"size", "conc", "p50 A", "B", "B/A", "p99 A", "B", "B/A", "msg/s A", "B", "B/A"})
+        table.add_column(heading, Align::right);
+    table.add_column("", Align::left);
+    for (const ComparedTest& test : comparison.tests) {
+        std::vector<Cell> row{{test.mechanism},
+                              {name_of(test.direction)},
+                              {human_size(test.message_size_bytes)},
+                              {std::to_string(test.concurrency)}};
+        add_cells(row, test.p50_ns, human_time);
+        add_cells(row, test.p99_ns, human_time);
+        add_cells(row, test.messages_per_second, human_count);
+        row.push_back(verdict_of(test));
+        table.add_row(std::move(row));
+    }
+    text += table.text(colour);
+    std::string notes;
+    const auto note = [&](std::string_view head, const std::string& words, Style style) {
+        const std::string line = paragraph(head, words, style, colour);
+        if (notes.find(line) == std::string::npos)
+            notes += line;
+    };
+    for (const std::string& failed : comparison.newly_failed)
+        note("failed in B:", failed, Style::red);
+    for (const std::string& test : comparison.only_first)
+        note("only in A:", test, Style::yellow);
+    for (const std::string& test : comparison.only_second)
+        note("only in B:", test, Style::yellow);
+    for (const std::string& difference : comparison.machine_differences)
+        note("the machines differ:", difference, Style::yellow);
+    bool single = false;
+    for (const ComparedTest& test : comparison.tests) {
+        for (const std::string& difference : test.differences)
+            note("the tests differ:",
+                 fmt::format("{}, {}: {}", test.mechanism, human_size(test.message_size_bytes), difference),
+                 Style::yellow);
+        single = single || test.runs_first == 1 || test.runs_second == 1;
+    }
+    if (single)
+        note("noise:", "tests that ran once cannot tell a change from the noise between runs; use run --repeat 5",
+             Style::faint);
+    return notes.empty() ? text : text + "\n" + notes;
+}
+
+json::value as_json(const std::optional<ComparedFigure>& figure) {
+    if (!figure)
+        return nullptr;
+    const auto side = [](const Figure& f) {
+        return json::object{{"value", f.value}, {"low", f.low}, {"high", f.high}};
+    };
+    return json::object{{"a", side(figure->first)},
+                        {"b", side(figure->second)},
+                        {"ratio", figure->ratio},
+                        {"change", name_of(figure->change)}};
+}
+
+json::array as_json(const std::vector<std::string>& texts) {
+    return json::array(texts.begin(), texts.end());
+}
+
+std::string as_json_text(const Comparison& comparison) {
+    json::array tests;
+    for (const ComparedTest& test : comparison.tests)
+        tests.push_back({{"mechanism", test.mechanism},
+                         {"direction", name_of(test.direction)},
+                         {"message_size", test.message_size_bytes},
+                         {"concurrency", test.concurrency},
+                         {"runs_a", test.runs_first},
+                         {"runs_b", test.runs_second},
+                         {"differences", as_json(test.differences)},
+                         {"p50_ns", as_json(test.p50_ns)},
+                         {"p99_ns", as_json(test.p99_ns)},
+                         {"messages_per_second", as_json(test.messages_per_second)}});
+    return to_text(json::object{{"regression", comparison.any_regression()},
+                                {"tests", std::move(tests)},
+                                {"newly_failed", as_json(comparison.newly_failed)},
+                                {"only_a", as_json(comparison.only_first)},
+                                {"only_b", as_json(comparison.only_second)},
+                                {"machine_differences", as_json(comparison.machine_differences)}});
+}
+
+} // namespace
+
+int verb_compare(const Invocation& invocation) {
+    const Arguments arguments = parse_command_line(grammar(), invocation.arguments);
+    if (arguments.help) {
+        fmt::print("{}", help_text(grammar()));
+        return exit_ok;
+    }
+    const double threshold =
+        parse_threshold(arguments.has("threshold") ? arguments.values.at("threshold").back() : default_threshold);
+    const ImportedDocument a = import_file(arguments.positionals.at(0));
+    const ImportedDocument b = import_file(arguments.positionals.at(1));
+    const Comparison comparison = compare(a, b, threshold);
+    fmt::print("{}",
+               arguments.flag("json") ? as_json_text(comparison) : as_text(comparison, a, b, colour_of(STDOUT_FILENO)));
+    return arguments.flag("fail-on-regression") && comparison.any_regression() ? exit_failed : exit_ok;
+}
+
+} // namespace ipcmark::host
