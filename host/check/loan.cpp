@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: Apache-2.0
+// The extension ipcmark.loan/1: messages written and read in place.
+#include "host/check/peer.hpp"
+#include "host/check/task.hpp"
+
+#include <ipcmark/ext/loan.h>
+
+#include <array>
+#include <cstring>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+namespace ipcmark::check {
+namespace {
+
+using namespace std::chrono_literals;
+
+class Lender {
+public:
+    explicit Lender(Wire& wire) : wire_(wire), table_(wire.context().extension<ipcmark_ext_loan>(IPCMARK_EXT_LOAN)) {}
+
+    [[nodiscard]] ipcmark_status try_loan(std::size_t size, ipcmark_loan& out) {
+        return in_set(table_.loan(wire_.get(), size, &out), "loan");
+    }
+    [[nodiscard]] ipcmark_status try_commit(std::uint64_t token, std::size_t size) {
+        return in_set(table_.commit(wire_.get(), token, size), "commit");
+    }
+    [[nodiscard]] ipcmark_status try_discard(std::uint64_t token) {
+        return in_set(table_.discard(wire_.get(), token), "discard");
+    }
+    [[nodiscard]] ipcmark_status try_take(ipcmark_taken& out) { return in_set(table_.take(wire_.get(), &out), "take"); }
+    [[nodiscard]] ipcmark_status try_release(std::uint64_t token) {
+        return in_set(table_.release(wire_.get(), token), "release");
+    }
+
+    ipcmark_loan loan(std::size_t size) {
+        ipcmark_loan out{};
+        ok(try_loan(size, out), fmt::format("loan of {} bytes", size));
+        require(out.token != 0, "loan gives the token 0");
+        require(out.data != nullptr && out.size >= size,
+                fmt::format("loan of {} bytes gives {} bytes", size, out.size));
+        require(reinterpret_cast<std::uintptr_t>(out.data) % 16 == 0, "a loan is not aligned to 16 bytes");
+        return out;
+    }
+    void send(std::uint64_t sequence, std::size_t size, std::size_t spare = 0) {
+        const auto out = loan(size + spare);
+        fill(std::span(static_cast<std::byte*>(out.data), size), sequence);
+        ok(try_commit(out.token, size), "commit");
+    }
+    ipcmark_taken take() {
+        ipcmark_taken out{};
+        ok(try_take(out), "take");
+        require(out.token != 0, "take gives the token 0");
+        require(out.data != nullptr, "take gives no data");
+        require(reinterpret_cast<std::uintptr_t>(out.data) % 16 == 0, "a taken message is not aligned to 16 bytes");
+        return out;
+    }
+    [[nodiscard]] static std::span<const std::byte> bytes(const ipcmark_taken& taken) {
+        return {static_cast<const std::byte*>(taken.data), static_cast<std::size_t>(taken.size)};
+    }
+    void recv(std::uint64_t sequence, std::size_t size) {
+        const auto taken = take();
+        verify(wire_.context(), bytes(taken), sequence, size);
+        ok(try_release(taken.token), "release");
+    }
+    void ok(ipcmark_status status, const std::string& what) {
+        wire_.context().expect(status, IPCMARK_OK, wire_.get(), what);
+    }
+    static void refused(ipcmark_status status, const std::string& what) {
+        require(status != IPCMARK_OK, what + " returned ok");
+    }
+
+private:
+    static ipcmark_status in_set(ipcmark_status status, const char* what) {
+        Context::in_set(status, what);
+        require(status != IPCMARK_WOULD_BLOCK, fmt::format("{} returned would_block", what));
+        return status;
+    }
+    Wire& wire_;
+    const ipcmark_ext_loan& table_;
+};
+
+constexpr EndpointSpec loaned_spec{.flags = IPCMARK_ENDPOINT_LOANED};
+
+void in_place_flow(Wire& wire, bool begins) {
+    Lender lender(wire);
+    const auto most = wire.context().at_most(4096);
+    for (std::uint64_t i = 0; i < wire.context().rounds(3000); ++i) {
+        const auto size = static_cast<std::size_t>(1 + i * 37 % most);
+        if (begins) {
+            lender.send(i, size);
+        }
+        lender.recv(i, size);
+        if (!begins) {
+            lender.send(i, size);
+        }
+    }
+}
+constexpr Flow in_place{.spec = loaned_spec, .run = in_place_flow};
+
+void stream_flow(Wire& wire, bool sends) {
+    Lender lender(wire);
+    const auto size = static_cast<std::size_t>(wire.context().at_most(1024));
+    for (std::uint64_t i = 0; i < wire.context().rounds(10'000); ++i) {
+        sends ? lender.send(i, size) : lender.recv(i, size);
+    }
+}
+constexpr Flow stream{.spec = loaned_spec, .run = stream_flow};
+
+constexpr std::uint64_t most_tried = std::uint64_t{16} << 20;
+
+void sizes_flow(Wire& wire, bool sends) {
+    Lender lender(wire);
+    const auto top = wire.context().at_most(most_tried);
+    std::uint64_t sequence = 0;
+    for (std::uint64_t size = 1; size < top; size = size * 3 + 1) {
+        sends ? lender.send(sequence, size) : lender.recv(sequence, size);
+        ++sequence;
+    }
+    sends ? lender.send(sequence, top) : lender.recv(sequence, top);
+}
+constexpr Flow sizes{.spec = {.flags = IPCMARK_ENDPOINT_LOANED, .max_message_size = most_tried}, .run = sizes_flow};
+
+void smaller_commit_flow(Wire& wire, bool sends) {
+    Lender lender(wire);
+    const auto half = static_cast<std::size_t>(wire.context().at_most(2048) / 2);
+    for (std::uint64_t i = 0; i < 500; ++i) {
+        sends ? lender.send(i, half, half) : lender.recv(i, half);
+    }
+}
+constexpr Flow smaller_commit{.spec = {.flags = IPCMARK_ENDPOINT_LOANED, .max_message_size = 2048},
+                              .run = smaller_commit_flow};
+
+void one_at_a_time_flow(Wire& wire, bool sends) {
+    Lender lender(wire);
+    Context& context = wire.context();
+    if (sends) {
+        const auto first = lender.loan(64);
+        ipcmark_loan second{};
+        context.expect(lender.try_loan(64, second), IPCMARK_LIMIT, wire.get(), "a second loan");
+        fill(std::span(static_cast<std::byte*>(first.data), 64), 0);
+        lender.ok(lender.try_commit(first.token, 64), "commit of the first loan");
+        lender.send(1, 64);
+        return;
+    }
+    const auto first = lender.take();
+    verify(context, Lender::bytes(first), 0, 64);
+    ipcmark_taken second{};
+    context.expect(lender.try_take(second), IPCMARK_LIMIT, wire.get(), "a second take");
+    verify(context, Lender::bytes(first), 0, 64);
+    lender.ok(lender.try_release(first.token), "release");
+    lender.recv(1, 64);
+}
+constexpr Flow one_at_a_time{.spec = loaned_spec, .run = one_at_a_time_flow};
+
+// A token is consumed by the call that gives it back, whatever the status.
+void tokens_flow(Wire& wire, bool sends) {
+    Lender lender(wire);
+    if (sends) {
+        const auto committed = lender.loan(64);
+        fill(std::span(static_cast<std::byte*>(committed.data), 64), 0);
+        lender.ok(lender.try_commit(committed.token, 64), "commit");
+        Lender::refused(lender.try_commit(committed.token, 64), "commit of a token that was committed");
+        Lender::refused(lender.try_discard(committed.token), "discard of a token that was committed");
+        const auto discarded = lender.loan(64);
+        lender.ok(lender.try_discard(discarded.token), "discard");
+        Lender::refused(lender.try_commit(discarded.token, 64), "commit of a token that was discarded");
+        Lender::refused(lender.try_commit(0, 64), "commit of the token 0");
+        Lender::refused(lender.try_commit(0xDEADBEEF, 64), "commit of a token that never was");
+        const auto too_much = lender.loan(64);
+        const auto status = lender.try_commit(too_much.token, static_cast<std::size_t>(too_much.size) + 1);
+        Lender::refused(status, "commit of more than was lent");
+        Lender::refused(lender.try_commit(too_much.token, 64), "commit of a token whose commit had failed");
+        lender.send(1, 64);
+        return;
+    }
+    const auto taken = lender.take();
+    verify(wire.context(), Lender::bytes(taken), 0, 64);
+    lender.ok(lender.try_release(taken.token), "release");
+    Lender::refused(lender.try_release(taken.token), "release of a token that was released");
+    Lender::refused(lender.try_release(0), "release of the token 0");
+    lender.recv(1, 64);
+}
+constexpr Flow tokens{.spec = loaned_spec, .run = tokens_flow};
+
+void discard_flow(Wire& wire, bool sends) {
+    Lender lender(wire);
+    for (std::uint64_t i = 0; i < 500; ++i) {
+        if (!sends) {
+            lender.recv(i, 64);
+            continue;
+        }
+        const auto unsent = lender.loan(128);
+        fill(std::span(static_cast<std::byte*>(unsent.data), 128), 999'999);
+        lender.ok(lender.try_discard(unsent.token), "discard");
+        lender.send(i, 64);
+    }
+}
+constexpr Flow discard{.spec = loaned_spec, .run = discard_flow};
+
+// The taken message stays as it is until release, though the sender goes on as far as it can.
+void stays_flow(Wire& wire, bool sends) {
+    Lender lender(wire);
+    for (std::uint64_t i = 0; i < 200; ++i) {
+        if (sends) {
+            lender.send(i, 256);
+            continue;
+        }
+        const auto taken = lender.take();
+        if (i % 50 == 0) {
+            usleep(20'000);
+        }
+        verify(wire.context(), Lender::bytes(taken), i, 256);
+        lender.ok(lender.try_release(taken.token), "release");
+    }
+}
+constexpr Flow stays{.spec = loaned_spec, .run = stays_flow};
+
+void too_large(Context& context) {
+    Link link(context, fitted(context, {.flags = IPCMARK_ENDPOINT_LOANED, .max_message_size = 512}));
+    Lender lender(link.wire);
+    const auto most = static_cast<std::size_t>(context.at_most(512));
+    ipcmark_loan out{};
+    const auto status = lender.try_loan(most + 1, out);
+    require(status == IPCMARK_TOO_BIG || status == IPCMARK_BAD_ARGUMENT,
+            fmt::format("loan of one byte more than max_message_size returned {}",
+                        context.describe(status, link.wire.get())));
+    lender.send(0, most);
+    link.finish();
+}
+
+void too_large_peer(Context& context, Channel& channel) {
+    Joined joined(context, channel);
+    Lender(joined.wire).recv(0, static_cast<std::size_t>(context.at_most(512)));
+    joined.finish();
+}
+
+// Closing consumes what is out.
+void close_with_tokens(Context& context) {
+    Link link(context, fitted(context, loaned_spec));
+    Lender lender(link.wire);
+    (void)lender.loan(64);
+    const auto taken = lender.take();
+    verify(context, Lender::bytes(taken), 0, 64);
+    Sandbox::step("close with a loan and a taken message out");
+    link.wire.close();
+    link.finish();
+}
+
+void close_with_tokens_peer(Context& context, Channel& channel) {
+    Joined joined(context, channel);
+    Lender(joined.wire).send(0, 64);
+    joined.finish();
+}
+
+void idle_peer(Context& context, Channel& channel) {
+    Joined joined(context, channel);
+    joined.finish();
+}
+
+void interrupt(Context& context) {
+    Link link(context, fitted(context, loaned_spec));
+    Lender lender(link.wire);
+    ipcmark_taken out{};
+    ipcmark_status status = IPCMARK_OK;
+    Task task([&] { status = lender.try_take(out); });
+    require(!task.done_within(30ms), "take returned with nothing to receive");
+    link.wire.interrupt(IPCMARK_CANCELLED);
+    require(task.done_within(3s), "take did not return after an interrupt");
+    context.expect(status, IPCMARK_CANCELLED, link.wire.get(), "an interrupted take");
+    link.finish();
+}
+
+void peer_death(Context& context) {
+    Link link(context, fitted(context, loaned_spec));
+    Lender lender(link.wire);
+    ipcmark_taken out{};
+    ipcmark_status status = IPCMARK_OK;
+    Task task([&] { status = lender.try_take(out); });
+    require(!task.done_within(30ms), "take returned with nothing to receive");
+    link.peer.kill();
+    require(task.done_within(5s), "take did not return after the peer's death");
+    context.expect(status, IPCMARK_PEER_GONE, link.wire.get(), "take after the peer's death");
+}
+
+constexpr std::uint32_t dependable = IPCMARK_CAP_ORDERED | IPCMARK_CAP_RELIABLE;
+constexpr const char* id = IPCMARK_EXT_LOAN;
+
+constexpr std::array tests{
+    Test{.id = "loan.in_place",
+         .proves =
+             "Messages written into a loan are read in place on the other side, aligned, both ways, in all sizes.",
+         .run = run_flow<in_place>,
+         .peer = peer_flow<in_place>,
+         .capabilities = dependable,
+         .extension = id,
+         .waits = Waits::each},
+    Test{.id = "loan.stream",
+         .proves = "Ten thousand loans one after the other: room comes back when a message is released.",
+         .run = run_flow<stream>,
+         .peer = peer_flow<stream>,
+         .capabilities = dependable,
+         .extension = id,
+         .waits = Waits::each},
+    Test{.id = "loan.sizes",
+         .proves = "Loans from one byte to the limit (16 MiB at most) arrive undamaged.",
+         .run = run_flow<sizes>,
+         .peer = peer_flow<sizes>,
+         .capabilities = dependable,
+         .extension = id},
+    Test{.id = "loan.smaller_commit",
+         .proves = "Less than was lent can be sent, and just that arrives.",
+         .run = run_flow<smaller_commit>,
+         .peer = peer_flow<smaller_commit>,
+         .capabilities = dependable,
+         .extension = id},
+    Test{.id = "loan.too_large",
+         .proves = "A loan above the limit is refused, and the next one is given.",
+         .run = too_large,
+         .peer = too_large_peer,
+         .extension = id},
+    Test{.id = "loan.one_at_a_time",
+         .proves = "A second loan or take while one is out is refused with limit, and the first stays whole.",
+         .run = run_flow<one_at_a_time>,
+         .peer = peer_flow<one_at_a_time>,
+         .capabilities = dependable,
+         .extension = id},
+    Test{.id = "loan.tokens",
+         .proves = "A token is consumed by the call that gives it back, whatever its status; a stale one is refused.",
+         .run = run_flow<tokens>,
+         .peer = peer_flow<tokens>,
+         .capabilities = dependable,
+         .extension = id},
+    Test{.id = "loan.discard",
+         .proves = "A discarded loan is never sent.",
+         .run = run_flow<discard>,
+         .peer = peer_flow<discard>,
+         .capabilities = dependable,
+         .extension = id},
+    Test{.id = "loan.stays",
+         .proves = "A taken message stays readable and unchanged until it is released.",
+         .run = run_flow<stays>,
+         .peer = peer_flow<stays>,
+         .capabilities = dependable,
+         .extension = id},
+    Test{.id = "loan.close_with_tokens",
+         .proves = "An endpoint can be closed while a loan and a taken message are out.",
+         .run = close_with_tokens,
+         .peer = close_with_tokens_peer,
+         .extension = id},
+    Test{.id = "loan.interrupt",
+         .proves = "A take that waits returns the status of an interrupt.",
+         .run = interrupt,
+         .peer = idle_peer,
+         .extension = id,
+         .waits = Waits::each},
+    Test{.id = "loan.peer_death",
+         .proves = "A take that waits returns peer_gone when the peer is killed.",
+         .run = peer_death,
+         .peer = idle_peer,
+         .capabilities = IPCMARK_CAP_PEER_DEATH,
+         .extension = id,
+         .waits = Waits::each},
+};
+
+} // namespace
+
+std::span<const Test> loan_tests() {
+    return tests;
+}
+
+} // namespace ipcmark::check

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whole messages, in order, undamaged.
+#include "host/check/peer.hpp"
+
+#include <array>
+#include <cstring>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+namespace ipcmark::check {
+namespace {
+
+constexpr std::uint32_t dependable = IPCMARK_CAP_ORDERED | IPCMARK_CAP_RELIABLE;
+
+// Small ones, the edges of words and cache lines, and sizes in no order.
+std::size_t odd_size(std::uint64_t i, std::uint64_t most) {
+    return static_cast<std::size_t>(8 + (i * 2654435761U >> 7) % (std::min<std::uint64_t>(most, 300) - 7));
+}
+
+void boundaries_flow(Wire& wire, bool sends) {
+    const auto most = wire.context().at_most(4096);
+    if (most < 16) {
+        skip("messages of 16 bytes are too large for this module");
+    }
+    if (!sends) {
+        usleep(20'000); // so that many are under way at once
+    }
+    for (std::uint64_t i = 0; i < wire.context().rounds(3000); ++i) {
+        sends ? wire.send_message(i, odd_size(i, most)) : wire.recv_message(i, odd_size(i, most));
+    }
+}
+constexpr Flow boundaries{.spec = {}, .run = boundaries_flow};
+
+void order_flow(Wire& wire, bool sends) {
+    for (std::uint64_t i = 0; i < wire.context().rounds(20'000); ++i) {
+        sends ? wire.send_message(i, 64) : wire.recv_message(i, 64);
+    }
+}
+constexpr Flow order{.spec = {}, .run = order_flow};
+
+// The sender's buffer is overwritten the moment send returns.
+void buffer_is_free_flow(Wire& wire, bool sends) {
+    Bytes buffer(512);
+    if (!sends) {
+        usleep(20'000);
+    }
+    for (std::uint64_t i = 0; i < 500; ++i) {
+        if (sends) {
+            fill(buffer, i);
+            wire.send(buffer);
+            std::memset(buffer.data(), 0xEE, buffer.size());
+        } else {
+            wire.recv_message(i, buffer.size());
+        }
+    }
+}
+constexpr Flow buffer_is_free{.spec = {}, .run = buffer_is_free_flow};
+
+void truncation_flow(Wire& wire, bool sends) {
+    const auto large = static_cast<std::size_t>(wire.context().at_most(4096));
+    for (std::uint64_t i = 0; i < 10; ++i) {
+        if (sends) {
+            wire.send_message(2 * i, large);
+            wire.send_message(2 * i + 1, 64);
+            continue;
+        }
+        Bytes buffer(large + 64, std::byte{0xA5});
+        const auto capacity = i % 2 == 0 ? std::size_t{16} : large - 1;
+        std::size_t size = 0;
+        const auto status = wire.try_recv(std::span(buffer).first(capacity), size);
+        for (std::size_t at = capacity; at < buffer.size(); ++at) {
+            require(buffer[at] == std::byte{0xA5},
+                    fmt::format("recv wrote to byte {} of a buffer with a capacity of {}", at, capacity));
+        }
+        wire.context().expect(status, IPCMARK_TRUNCATED, wire.get(),
+                              fmt::format("recv of {} bytes with a capacity of {}", large, capacity));
+        wire.recv_message(2 * i + 1, 64);
+    }
+}
+constexpr Flow truncation{.spec = {}, .run = truncation_flow};
+
+void exact_capacity_flow(Wire& wire, bool sends) {
+    for (std::uint64_t i = 0; i < 300; ++i) {
+        const std::size_t size = 8 + i % 64;
+        if (sends) {
+            wire.send_message(i, size);
+            continue;
+        }
+        Bytes buffer(size);
+        verify(wire.context(), wire.recv(buffer), i, size);
+    }
+}
+constexpr Flow exact_capacity{.spec = {}, .run = exact_capacity_flow};
+
+// Different fixed sizes in the two directions.
+void fixed_sizes(Context& context) {
+    for (const auto listening : {Listening::here, Listening::peer}) {
+        auto spec = fitted(context, {.max_message_size = 1000, .tx_fixed_size = 1000, .rx_fixed_size = 24});
+        Link link(context, spec, 0, listening);
+        for (std::uint64_t i = 0; i < context.rounds(500); ++i) {
+            link.wire.send_message(i, spec.tx_fixed_size);
+            Bytes exact(spec.rx_fixed_size);
+            verify(context, link.wire.recv(exact), i, spec.rx_fixed_size);
+        }
+        link.finish();
+    }
+}
+
+void fixed_sizes_peer(Context& context, Channel& channel) {
+    Joined joined(context, channel);
+    const auto& spec = joined.setup.spec;
+    for (std::uint64_t i = 0; i < context.rounds(500); ++i) {
+        Bytes exact(spec.rx_fixed_size);
+        verify(context, joined.wire.recv(exact), i, spec.rx_fixed_size);
+        joined.wire.send_message(i, spec.tx_fixed_size);
+    }
+    joined.finish();
+}
+
+void slow_reader_flow(Wire& wire, bool sends) {
+    const auto size = static_cast<std::size_t>(wire.context().at_most(4096));
+    for (std::uint64_t i = 0; i < wire.context().rounds(1500); ++i) {
+        if (!sends && i % 300 == 0) {
+            usleep(20'000);
+        }
+        sends ? wire.send_message(i, size) : wire.recv_message(i, size);
+    }
+}
+constexpr Flow slow_reader{.spec = {}, .run = slow_reader_flow};
+
+void slow_writer_flow(Wire& wire, bool sends) {
+    for (std::uint64_t i = 0; i < 60; ++i) {
+        if (sends && i % 5 == 0) {
+            usleep(5'000);
+        }
+        sends ? wire.send_message(i, 100) : wire.recv_message(i, 100);
+    }
+}
+constexpr Flow slow_writer{.spec = {}, .run = slow_writer_flow};
+
+constexpr std::array tests{
+    Test{.id = "messages.boundaries",
+         .proves = "Messages of all sizes sent in a row arrive one by one, each whole, none merged with its neighbour.",
+         .run = run_flow<boundaries>,
+         .peer = peer_flow<boundaries>,
+         .capabilities = dependable,
+         .waits = Waits::each},
+    Test{.id = "messages.order",
+         .proves = "Twenty thousand messages arrive in the order of sending, as the capability says.",
+         .run = run_flow<order>,
+         .peer = peer_flow<order>,
+         .capabilities = dependable,
+         .waits = Waits::each},
+    Test{.id = "messages.buffer_is_free",
+         .proves =
+             "The sender's buffer can be overwritten when send returns; the host stamps every message in one buffer.",
+         .run = run_flow<buffer_is_free>,
+         .peer = peer_flow<buffer_is_free>,
+         .capabilities = dependable},
+    Test{.id = "messages.truncation",
+         .proves = "A message that does not fit is truncated, said to be so, and not written past the buffer; the next "
+                   "one arrives.",
+         .run = run_flow<truncation>,
+         .peer = peer_flow<truncation>,
+         .capabilities = dependable},
+    Test{.id = "messages.exact_capacity",
+         .proves = "A buffer of just the message's size is large enough.",
+         .run = run_flow<exact_capacity>,
+         .peer = peer_flow<exact_capacity>,
+         .capabilities = dependable},
+    Test{.id = "messages.fixed_sizes",
+         .proves = "With fixed sizes, different in the two directions, every message arrives whole, header or not.",
+         .run = fixed_sizes,
+         .peer = fixed_sizes_peer,
+         .waits = Waits::each},
+    Test{.id = "messages.slow_reader",
+         .proves = "A sender that must wait for a slow reader waits, and loses nothing.",
+         .run = run_flow<slow_reader>,
+         .peer = peer_flow<slow_reader>,
+         .capabilities = dependable,
+         .waits = Waits::each},
+    Test{.id = "messages.slow_writer",
+         .proves = "A reader that must wait, after spinning too, is woken by the next message.",
+         .run = run_flow<slow_writer>,
+         .peer = peer_flow<slow_writer>,
+         .capabilities = dependable,
+         .waits = Waits::each},
+};
+
+} // namespace
+
+std::span<const Test> messages_tests() {
+    return tests;
+}
+
+} // namespace ipcmark::check

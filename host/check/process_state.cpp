@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "host/check/process_state.hpp"
+
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include <fmt/format.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+extern char** environ;
+
+namespace ipcmark::check {
+namespace {
+
+namespace fs = std::filesystem;
+
+template <class Each> void each_entry(const fs::path& folder, Each each) {
+    std::error_code error;
+    for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+        each(at->path());
+    }
+}
+
+std::string text_of(const sigset_t& set) {
+    std::string text;
+    for (int signal = 1; signal < 65; ++signal) {
+        if (sigismember(&set, signal) == 1) {
+            text += fmt::format("{} ", signal);
+        }
+    }
+    return text;
+}
+
+} // namespace
+
+ProcessState ProcessState::now() {
+    ProcessState state;
+    for (int signal = 1; signal < 65; ++signal) {
+        struct sigaction action {};
+        if (sigaction(signal, nullptr, &action) == 0) {
+            state.facts_[fmt::format("the handler of {}", strsignal(signal))] =
+                fmt::format("{} flags {:x}", reinterpret_cast<const void*>(action.sa_handler), action.sa_flags);
+        }
+    }
+    sigset_t mask;
+    pthread_sigmask(SIG_SETMASK, nullptr, &mask);
+    state.facts_["the signal mask"] = text_of(mask);
+    cpu_set_t cpus;
+    CPU_ZERO(&cpus);
+    sched_getaffinity(0, sizeof cpus, &cpus);
+    std::string cpu_text;
+    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+        if (CPU_ISSET(cpu, &cpus)) {
+            cpu_text += fmt::format("{} ", cpu);
+        }
+    }
+    state.facts_["the CPU mask"] = cpu_text;
+    const auto mode = umask(0);
+    umask(mode);
+    state.facts_["the umask"] = fmt::format("{:03o}", mode);
+    std::error_code error;
+    state.facts_["the working directory"] = fs::current_path(error).string();
+    std::string environment;
+    for (char** variable = environ; variable != nullptr && *variable != nullptr; ++variable) {
+        environment += std::string(*variable) + '\n';
+    }
+    state.facts_["the environment"] = environment;
+    return state;
+}
+
+std::string ProcessState::changes_since(const ProcessState& before) const {
+    std::string changes;
+    for (const auto& [name, value] : facts_) {
+        const auto old = before.facts_.find(name);
+        if (old != before.facts_.end() && old->second != value) {
+            changes += (changes.empty() ? "" : ", ") + name;
+        }
+    }
+    return changes;
+}
+
+std::map<int, std::string> open_descriptors() {
+    std::map<int, std::string> descriptors;
+    each_entry("/proc/self/fd", [&](const fs::path& entry) {
+        std::error_code error;
+        const auto target = fs::read_symlink(entry, error).string();
+        // The descriptor that reads the folder is in it too.
+        if (!error && target.find("/fd") == std::string::npos) {
+            descriptors[std::stoi(entry.filename().string())] = target;
+        }
+    });
+    return descriptors;
+}
+
+std::size_t thread_count() {
+    std::size_t count = 0;
+    each_entry("/proc/self/task", [&](const fs::path&) { ++count; });
+    return count;
+}
+
+std::size_t child_count() {
+    std::size_t count = 0;
+    each_entry("/proc/self/task", [&](const fs::path& task) {
+        std::ifstream file(task / "children");
+        for (int pid = 0; file >> pid;) {
+            ++count;
+        }
+    });
+    return count;
+}
+
+std::size_t allocated_bytes() {
+    const auto info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+}
+
+std::size_t mapped_bytes() {
+    std::ifstream file("/proc/self/statm");
+    std::size_t pages = 0;
+    file >> pages;
+    return pages * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+}
+
+std::set<std::string> system_names(const std::string& folder) {
+    std::set<std::string> names;
+    const auto add = [&](const fs::path& path) { names.insert(path.string()); };
+    each_entry("/dev/shm", add);
+    each_entry("/dev/mqueue", add);
+    each_entry(folder, add);
+    std::ifstream sockets("/proc/net/unix");
+    std::string line;
+    while (std::getline(sockets, line)) {
+        // Num RefCount Protocol Flags Type St Inode Path
+        const auto name = line.find_last_of(' ');
+        const bool has_name =
+            name != std::string::npos && name + 1 < line.size() && (line[name + 1] == '/' || line[name + 1] == '@');
+        if (has_name) {
+            names.insert("unix socket " + line.substr(name + 1));
+        }
+    }
+    for (const char* kind : {"shm", "sem", "msg"}) {
+        std::ifstream file(std::string("/proc/sysvipc/") + kind);
+        std::getline(file, line);
+        while (std::getline(file, line)) {
+            names.insert(fmt::format("System V {} {}", kind, line.substr(0, line.find_first_not_of(' ') + 22)));
+        }
+    }
+    return names;
+}
+
+} // namespace ipcmark::check

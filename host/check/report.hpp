@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "host/check/runner.hpp"
+#include "host/console_table.hpp"
+
+#include <string>
+#include <vector>
+
+namespace ipcmark::check {
+
+struct Totals {
+    std::size_t passed = 0;
+    std::size_t failed = 0; // also those that crashed or hung
+    std::size_t skipped = 0;
+};
+[[nodiscard]] Totals totals(const std::vector<CaseResult>& results);
+
+// For people: one line for each case, with the reason below it and, for one that failed, what the test proves.
+[[nodiscard]] std::string result_text(const CaseResult& result, host::Colour colour);
+[[nodiscard]] std::string summary_text(const std::vector<CaseResult>& results, host::Colour colour);
+[[nodiscard]] std::string list_text(const std::vector<Case>& cases, host::Colour colour);
+
+[[nodiscard]] std::string json_text(const Request& request, const std::vector<CaseResult>& results);
+[[nodiscard]] std::string list_json_text(const std::vector<Case>& cases);
+// JUnit's XML, as continuous integration reads it.
+[[nodiscard]] std::string junit_text(const Request& request, const std::vector<CaseResult>& results);
+
+} // namespace ipcmark::check

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "host/check/sandbox.hpp"
+
+#include "host/check/peer.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+namespace ipcmark::check {
+namespace {
+
+int the_report_fd = -1;
+int the_step_fd = -1;
+char* the_step = nullptr;
+
+} // namespace
+
+void Sandbox::enter(int report_fd, int step_fd) {
+    the_report_fd = report_fd;
+    the_step_fd = step_fd;
+    if (step_fd >= 0) {
+        void* page = mmap(nullptr, step_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, step_fd, 0);
+        the_step = page == MAP_FAILED ? nullptr : static_cast<char*>(page);
+    }
+}
+
+bool Sandbox::entered() noexcept {
+    return the_report_fd >= 0;
+}
+int Sandbox::report_fd() noexcept {
+    return the_report_fd;
+}
+int Sandbox::step_fd() noexcept {
+    return the_step_fd;
+}
+
+void Sandbox::tell(Told what, const std::string& text) noexcept {
+    if (the_report_fd < 0) {
+        return;
+    }
+    // One write below PIPE_BUF, so that the reports of two processes do not mix: kind, length, text.
+    char message[1 + sizeof(std::uint16_t) + 2048];
+    const auto length = static_cast<std::uint16_t>(std::min<std::size_t>(text.size(), 2048));
+    message[0] = static_cast<char>(what);
+    std::memcpy(message + 1, &length, sizeof length);
+    std::memcpy(message + 1 + sizeof length, text.data(), length);
+    [[maybe_unused]] const auto written = write(the_report_fd, message, 1 + sizeof length + length);
+}
+
+void Sandbox::step(const std::string& text) noexcept {
+    if (the_step != nullptr) {
+        const auto length = std::min(text.size(), step_bytes - 1);
+        std::memcpy(the_step, text.data(), length);
+        the_step[length] = '\0';
+    }
+}
+
+void fail(const std::string& text) {
+    if (!Sandbox::entered()) {
+        throw Failure(text);
+    }
+    // The death of a peer is the cause of what this side saw.
+    if (const auto death = Peer::unexpected_death(); !death.empty()) {
+        fail_as_crash(death);
+    }
+    Sandbox::tell(Told::fail, text);
+    _exit(1);
+}
+
+void fail_as_crash(const std::string& text) {
+    if (!Sandbox::entered()) {
+        throw Failure(text);
+    }
+    Sandbox::tell(Told::crash, text);
+    _exit(1);
+}
+
+void skip(const std::string& reason) {
+    if (!Sandbox::entered()) {
+        throw Skipped(reason);
+    }
+    Sandbox::tell(Told::skip, reason);
+    _exit(0);
+}
+
+} // namespace ipcmark::check

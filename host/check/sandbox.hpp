@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+namespace ipcmark::check {
+
+// What a test's process tells the runner. The first failure told by any process of a test is the test's outcome.
+enum class Told : char { pass = 'p', fail = 'f', crash = 'c', skip = 's', usage = 'u' };
+
+// The ends of a test's process that the runner made: a pipe for what is told, and a page for the present step, which
+// the runner shows if the process crashes or hangs.
+class Sandbox {
+public:
+    static constexpr std::size_t step_bytes = 256;
+
+    // Both descriptors -1: --in-process, where failures are thrown and nothing is told.
+    static void enter(int report_fd, int step_fd);
+    [[nodiscard]] static bool entered() noexcept;
+    [[nodiscard]] static int report_fd() noexcept;
+    [[nodiscard]] static int step_fd() noexcept;
+
+    static void tell(Told what, const std::string& text) noexcept;
+    // [any-thread] What is done now, for the report of a crash or a time-out.
+    static void step(const std::string& text) noexcept;
+};
+
+// Thrown only in-process; in a sandbox the process ends at once, without unwinding, since threads may be stuck.
+class Failure : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+class Skipped : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
+// [any-thread] Ends the test as failed. `text` is one sentence: what was expected and what came.
+[[noreturn]] void fail(const std::string& text);
+// The same, for a process that a signal ended.
+[[noreturn]] void fail_as_crash(const std::string& text);
+// Ends the test as skipped, for a reason that lies in the module or the machine.
+[[noreturn]] void skip(const std::string& reason);
+
+inline void require(bool holds, const std::string& text) {
+    if (!holds) {
+        fail(text);
+    }
+}
+
+} // namespace ipcmark::check
