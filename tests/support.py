@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the Python tests share: where the build is, how to run the program, how to find what a run left behind."""
+
+import contextlib
+import functools
+import json
+import math
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import uuid
+from pathlib import Path
+
+import jsonschema
+
+SOURCE_ROOT = Path(os.environ.get("IPCMARK_SOURCE_ROOT", Path(__file__).resolve().parent.parent))
+BUILD_ROOT = Path(os.environ.get("IPCMARK_BUILD_ROOT", SOURCE_ROOT / "build"))
+FIXTURES = BUILD_ROOT / "tests" / "fixtures"
+
+MECHANISMS = ["uds", "shm", "tcp", "pmq"]
+
+# Against hangs only. Sanitizer builds are many times slower than the release build.
+TIMEOUT_S = 120
+
+_SYSTEM_FOLDERS = [Path("/dev/shm"), Path("/dev/mqueue"), Path("/tmp"), Path("/var/tmp"), Path("/run")]
+
+
+def names_of_ours():
+    """Shared memory, queues, files and folders of the system that carry our name."""
+    names = set()
+    for folder in _SYSTEM_FOLDERS:
+        with contextlib.suppress(OSError):
+            names |= {str(path) for path in folder.iterdir() if "ipcmark" in path.name.lower()}
+    return names
+
+
+@contextlib.contextmanager
+def private_folder():
+    """A temporary folder with a short path, so that socket names below it fit in sun_path."""
+    folder = Path(tempfile.mkdtemp(prefix="t-", dir="/tmp"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class Leftovers:
+    """Marks all processes of a test by an environment variable and gives them a TMPDIR of their own."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.tag = f"IPCMARK_TEST_TAG={uuid.uuid4().hex}"
+        self._before = names_of_ours()
+
+    def environment(self):
+        name, value = self.tag.split("=")
+        return {name: value, "TMPDIR": str(self.folder)}
+
+    def processes(self):
+        """pid → command line of every process that carries the mark."""
+        found = {}
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdigit() or int(entry.name) == os.getpid():
+                continue
+            with contextlib.suppress(OSError):
+                if self.tag.encode() in (entry / "environ").read_bytes().split(b"\0"):
+                    found[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+        return found
+
+    def assert_none(self, within_s=5.0):
+        """Fails if anything is still there after a moment of grace, and ends what it found."""
+        deadline = time.monotonic() + within_s
+        while (left := self._own()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        for pid in self.processes():
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        assert not left, "left behind: " + ", ".join(left)
+        # Names of the whole system may belong to a test that runs beside this one: those go away in time.
+        suspects = names_of_ours() - self._before
+        deadline = time.monotonic() + 60
+        while (suspects := suspects & names_of_ours()) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert not suspects, "left behind: " + ", ".join(sorted(suspects))
+
+    def _own(self):
+        left = [f"process {pid} ({line})" for pid, line in self.processes().items()]
+        left += [f"file {path}" for path in self.folder.rglob("*")]
+        return left
+
+
+class Tool:
+    """A program of the build. Every run of it is limited in time, marked, and has no standard input."""
+
+    def __init__(self, name, leftovers, folder):
+        self.path = BUILD_ROOT / "host" / name
+        self.leftovers = leftovers
+        self.folder = folder
+
+    def _environment(self, extra):
+        return {**os.environ, **self.leftovers.environment(), "NO_COLOR": "1", **(extra or {})}
+
+    def __call__(self, *args, timeout=TIMEOUT_S, env=None, wrapper=(), **kwargs):
+        """Runs to the end; returns CompletedProcess with text in stdout and stderr."""
+        command = [*map(str, wrapper), str(self.path), *map(str, args)]
+        kwargs.setdefault("cwd", self.folder)
+        return subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            env=self._environment(env),
+            check=False,
+            **kwargs,
+        )
+
+    def start(self, *args, env=None, **kwargs):
+        """Starts it in a process group of its own and returns Popen, for tests that send signals."""
+        kwargs.setdefault("cwd", self.folder)
+        kwargs.setdefault("stdout", subprocess.PIPE)
+        kwargs.setdefault("stderr", subprocess.PIPE)
+        return subprocess.Popen(
+            [str(self.path), *map(str, args)],
+            stdin=subprocess.DEVNULL,
+            text=True,
+            env=self._environment(env),
+            start_new_session=True,
+            **kwargs,
+        )
+
+    def measure(self, *args, expect=0, **kwargs):
+        """`run` with these arguments, quiet, into a result document, which is returned."""
+        output = self.folder / f"result-{uuid.uuid4().hex[:8]}.json"
+        done = self("run", *args, "-q", "-o", output, **kwargs)
+        assert expect is None or done.returncode == expect, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        document = json.loads(output.read_text())
+        validator_of(self.path).validate(document)
+        return document
+
+
+@functools.cache
+def validator_of(program):
+    """Of the documents that a program writes, by the schema that it prints."""
+    printed = subprocess.run([program, "schema"], capture_output=True, text=True, timeout=TIMEOUT_S, check=True).stdout
+    return jsonschema.Draft202012Validator(json.loads(printed))
+
+
+def allowed_cpus():
+    return sorted(os.sched_getaffinity(0))
+
+
+def percentile_of(buckets, percentile):
+    """The upper end of the bucket that holds the sample of rank ceil(percentile/100 × count)."""
+    total = sum(count for _, _, count in buckets)
+    rank = max(1, math.ceil(percentile / 100 * total - 1e-9))
+    seen = 0
+    for _, highest, count in buckets:
+        seen += count
+        if seen >= rank:
+            return highest
+    raise AssertionError("an empty histogram has no percentiles")

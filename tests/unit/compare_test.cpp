@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "../document/sample_document.hpp"
+#include "catch.hpp"
+#include "result/compare.hpp"
+
+#include <ipcmark/result.hpp>
+#include <ipcmark/run.hpp>
+
+#include <string>
+
+#include <fmt/format.h>
+
+using namespace ipcmark;
+using namespace ipcmark::result;
+
+namespace {
+
+constexpr double five_percent = 0.05;
+
+// A document of one direction in which every message took about `ns`.
+ResultDocument uds_at(std::uint64_t ns) {
+    ResultDocument document = sample::document();
+    document.results.resize(1);
+    TestResult& test = document.results.front();
+    test.one_way.reset();
+    test.round_trip->latency.histogram = Histogram();
+    for (std::uint64_t i = 0; i < 10'000; ++i)
+        test.round_trip->latency.histogram.record(ns + i % 100 * ns / 10'000);
+    test.round_trip->latency.percentiles = {{50, test.round_trip->latency.histogram.percentile_ns(50)}};
+    test.round_trip->throughput.messages_per_second = 1e9 / static_cast<double>(ns);
+    return document;
+}
+
+ImportedDocument imported(const ResultDocument& document, Schema schema = Schema::ipcmark) {
+    return import_document(to_json(document, schema), "document");
+}
+
+// As rusty-comms writes it, with one of its spellings of the throughput.
+std::string rusty_comms(const std::string& spelling, double mb_per_second) {
+    return fmt::format(R"({{"metadata": {{"version": "0.1.0", "system_info": {{"cpu_cores": 2}}}}, "results": [{{
+        "mechanism": "UnixDomainSocket", "status": "Success",
+        "test_config": {{"message_size": 1024, "concurrency": 1}},
+        "one_way_results": null, "round_trip_results": null,
+        "summary": {{"average_throughput_{}": {}, "p99_latency_ns": 5000}}}}]}})",
+                       spelling, mb_per_second);
+}
+
+std::string error_of(const std::string& text) {
+    try {
+        (void)import_document(text, "a.json");
+    } catch (const UsageError& error) {
+        return error.what();
+    }
+    return "no error";
+}
+
+} // namespace
+
+TEST_CASE("a document that was written is read back, strict or full") {
+    for (Schema schema : {Schema::ipcmark, Schema::rusty_comms}) {
+        const ImportedDocument document = imported(sample::document(), schema);
+        REQUIRE(document.results.size() == 3); // uds in both directions, tcp
+        CHECK(document.results[0].mechanism == "UnixDomainSocket");
+        CHECK(document.results[0].direction == Direction::one_way);
+        CHECK(document.results[0].message_size_bytes == 1024);
+        CHECK(document.results[1].direction == Direction::round_trip);
+        const Histogram histogram = sample::document().results[0].one_way->latency.histogram;
+        CHECK(document.results[0].p50_ns->value == static_cast<double>(histogram.percentile_ns(50)));
+        CHECK(document.results[0].p99_ns->value == static_cast<double>(histogram.percentile_ns(99)));
+        REQUIRE(document.failures.size() == 2);
+        CHECK(document.failures[0].mechanism == "SharedMemory");
+    }
+}
+
+TEST_CASE("a percentile that was not asked comes from the histogram") {
+    const ImportedDocument document = imported(sample::document());
+    const Histogram histogram = sample::document().results[1].round_trip->latency.histogram;
+    REQUIRE(document.results[2].p99_ns);
+    CHECK(document.results[2].p99_ns->value == Approx(histogram.percentile_ns(99)).epsilon(0.001));
+    CHECK(document.results[2].p99_ns->low <= document.results[2].p99_ns->value);
+}
+
+TEST_CASE("the three spellings of the throughput are the same figure") {
+    for (const char* spelling : {"mbps", "mb_s", "megabytes_per_sec"}) {
+        const ImportedDocument document = import_document(rusty_comms(spelling, 12.5), "r.json");
+        REQUIRE(document.results.size() == 1);
+        CHECK(document.results[0].bytes_per_second->value == 12.5e6);
+        CHECK_FALSE(document.results[0].direction);
+    }
+    const Comparison comparison = compare(import_document(rusty_comms("mb_s", 10), "a"),
+                                          import_document(rusty_comms("mbps", 20), "b"), five_percent);
+    CHECK(comparison.tests.at(0).messages_per_second->ratio == 2);
+    CHECK(comparison.tests.at(0).messages_per_second->change == Change::better);
+}
+
+TEST_CASE("what is no result document is named") {
+    CHECK(error_of("{\"results\": ").find("a.json is not JSON") == 0);
+    CHECK(error_of("[1, 2]").find("a.json is not a result document") == 0);
+    CHECK(error_of("{\"results\": 5}").find("a.json is not a result document") == 0);
+    CHECK(error_of("").find("a.json is not JSON") == 0);
+    CHECK(error_of("{\"results\": [5, {}, {\"mechanism\": 3, \"one_way_results\": {\"latency\": [], \"throughput\": "
+                   "{\"messages_per_second\": \"x\"}}}]}") == "no error");
+    CHECK_THROWS_AS(import_file("/no/such/file.json"), UsageError);
+    CHECK_THROWS_AS(import_file("/"), UsageError);
+}
+
+TEST_CASE("the same document twice has not changed") {
+    const ImportedDocument document = imported(sample::document());
+    const Comparison comparison = compare(document, document, 0);
+    CHECK(comparison.tests.size() == 3);
+    CHECK_FALSE(comparison.any_regression());
+    for (const ComparedTest& test : comparison.tests) {
+        CHECK(test.p50_ns->ratio == 1);
+        CHECK(test.differences.empty());
+    }
+}
+
+TEST_CASE("a change beyond the threshold is better or worse, within it the same") {
+    const auto change = [](std::uint64_t before, std::uint64_t after) {
+        return compare(imported(uds_at(before)), imported(uds_at(after)), five_percent).tests.at(0);
+    };
+    CHECK(change(10'000, 12'000).p50_ns->change == Change::worse);
+    CHECK(change(10'000, 12'000).messages_per_second->change == Change::worse);
+    CHECK(change(12'000, 10'000).p99_ns->change == Change::better);
+    CHECK(change(12'000, 10'000).messages_per_second->change == Change::better);
+    CHECK(change(10'000, 10'300).p50_ns->change == Change::none);
+    CHECK(change(10'300, 10'000).messages_per_second->change == Change::none);
+}
+
+TEST_CASE("repetitions whose ranges touch have not changed, whatever their medians say") {
+    const auto runs = [](std::initializer_list<std::uint64_t> times) {
+        ResultDocument document = uds_at(1);
+        document.results.clear();
+        for (std::uint64_t ns : times) {
+            document.results.push_back(uds_at(ns).results.front());
+            document.results.back().plan.repeat_index = static_cast<unsigned>(document.results.size() - 1);
+        }
+        return imported(document);
+    };
+    const Comparison noisy = compare(runs({10'000, 10'100, 13'000}), runs({12'000, 12'500, 12'600}), five_percent);
+    REQUIRE(noisy.tests.size() == 1);
+    CHECK(noisy.tests[0].runs_first == 3);
+    CHECK(noisy.tests[0].p50_ns->ratio > 1.2);
+    CHECK_FALSE(noisy.any_regression());
+    CHECK(compare(runs({10'000, 10'100, 10'200}), runs({12'000, 12'500, 12'600}), five_percent).any_regression());
+}
+
+TEST_CASE("tests are paired by configuration first, and by what they measure where only one is left") {
+    ResultDocument first = uds_at(10'000);
+    first.results.push_back(first.results[0]);
+    first.results[1].plan.wait = WaitPolicy::spin;
+    ResultDocument second = first;
+    std::swap(second.results[0], second.results[1]);
+    CHECK(compare(imported(first), imported(second), five_percent).tests.at(0).differences.empty());
+
+    second.results.resize(1); // spin
+    first.results.resize(1);  // block
+    const Comparison other = compare(imported(first), imported(second), five_percent);
+    CHECK(other.tests.at(0).differences == std::vector<std::string>{"wait_policy: block, spin"});
+}
+
+TEST_CASE("tests of one document only, and those that fail now, are named") {
+    ResultDocument first = sample::document();
+    ResultDocument second = first;
+    second.results[0].failure = "it broke";
+    const Comparison comparison = compare(imported(first), imported(second), five_percent);
+    CHECK(comparison.tests.size() == 1);
+    REQUIRE(comparison.newly_failed.size() == 2);
+    CHECK(comparison.newly_failed[0].find("it broke") != std::string::npos);
+    CHECK(comparison.any_regression());
+
+    second = uds_at(5'000);
+    const Comparison fewer = compare(imported(first), imported(second), five_percent);
+    CHECK(fewer.only_first.size() == 2);
+    CHECK(fewer.only_second.empty());
+
+    second.results[0].plan.message_size_bytes = 7;
+    CHECK_THROWS_AS(compare(imported(first), imported(second), five_percent), UsageError);
+}
+
+TEST_CASE("another machine is pointed out") {
+    ResultDocument second = sample::document();
+    second.system.kernel = "7.0";
+    const Comparison comparison = compare(imported(sample::document()), imported(second), five_percent);
+    CHECK(comparison.machine_differences == std::vector<std::string>{"kernel: 6.1.0, 7.0"});
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "../catch.hpp"
+#include "measure/envelope.hpp"
+#include "measure/pacer.hpp"
+#include "measure/recorder.hpp"
+#include "measure/results_memory.hpp"
+
+#include <ipcmark/run.hpp>
+
+#include <array>
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+using namespace ipcmark;
+
+namespace {
+
+RunClock one_tick_is_one_ns() {
+    return RunClock{};
+}
+
+} // namespace
+
+TEST_CASE("what one mapping writes another reads, and every part has its own place", "[results]") {
+    ResultsLayout layout;
+    layout.endpoints = 3;
+    layout.uncorrected = layout.stamp_rings = layout.sample_rings = true;
+    const ResultsMemory ours = ResultsMemory::create(layout, one_tick_is_one_ns());
+    const ResultsMemory theirs = ResultsMemory::open(dup(ours.descriptor()));
+    std::uint64_t mark = 1;
+    for (const Role role : {Role::server, Role::client}) {
+        for (unsigned endpoint = 0; endpoint < 3; ++endpoint) {
+            ours.slot(role, endpoint).sent = mark++;
+            ours.counts(role, endpoint).back() = mark++;
+            ours.uncorrected_counts(role, endpoint).front() = mark++;
+        }
+    }
+    for (unsigned endpoint = 0; endpoint < 3; ++endpoint) {
+        ours.stamps(endpoint).back() = mark++;
+        ours.samples(endpoint).back().tick = mark++;
+    }
+    mark = 1;
+    for (const Role role : {Role::server, Role::client}) {
+        for (unsigned endpoint = 0; endpoint < 3; ++endpoint) {
+            CHECK(theirs.slot(role, endpoint).sent == mark++);
+            CHECK(theirs.counts(role, endpoint).back() == mark++);
+            CHECK(theirs.uncorrected_counts(role, endpoint).front() == mark++);
+        }
+    }
+    for (unsigned endpoint = 0; endpoint < 3; ++endpoint) {
+        CHECK(theirs.stamps(endpoint).back() == mark++);
+        CHECK(theirs.samples(endpoint).back().tick == mark++);
+    }
+}
+
+TEST_CASE("memory of another shape is refused", "[results]") {
+    const int descriptor = memfd_create("not-results", MFD_CLOEXEC);
+    REQUIRE(ftruncate(descriptor, 1 << 20) == 0);
+    CHECK_THROWS_AS(ResultsMemory::open(descriptor), RunError);
+}
+
+TEST_CASE("a recorder leaves in memory what a histogram is made of", "[results]") {
+    const ResultsMemory memory = ResultsMemory::create({}, one_tick_is_one_ns());
+    Slot& slot = memory.slot(Role::client, 0);
+    Recorder recorder(slot, memory.counts(Role::client, 0), {}, memory.scale(), {});
+    Histogram expected;
+    for (std::uint64_t value : {5U, 70U, 70U, 123'456U}) {
+        recorder.record(1'000'000, 1'000'000 + value, 0);
+        expected.record(value);
+    }
+    const Histogram histogram(memory.counts(Role::client, 0), slot.latency.min_ns, slot.latency.max_ns,
+                              static_cast<double>(slot.latency.sum_ns));
+    CHECK(histogram.total_count() == 4);
+    CHECK(slot.received == 4);
+    CHECK(slot.last_receive_tick == 1'123'456);
+    CHECK(histogram.min_ns() == 5);
+    CHECK(histogram.max_ns() == 123'456);
+    CHECK(histogram.mean_ns() == expected.mean_ns());
+    CHECK(histogram.std_dev_ns() == Approx(expected.std_dev_ns()).epsilon(1e-3));
+    CHECK(slot.backwards == 0);
+    recorder.record(2000, 1990, 0);
+    CHECK(slot.backwards == 1);
+}
+
+TEST_CASE("samples that do not fit their ring are counted, not waited for", "[results]") {
+    ResultsLayout layout;
+    layout.sample_rings = true;
+    const ResultsMemory memory = ResultsMemory::create(layout, one_tick_is_one_ns());
+    Slot& slot = memory.slot(Role::client, 0);
+    Recorder recorder(slot, memory.counts(Role::client, 0), {}, memory.scale(), memory.samples(0));
+    for (std::uint64_t number = 0; number < sample_ring_entries + 7; ++number)
+        recorder.record(0, 10, number);
+    CHECK(slot.samples_dropped == 7);
+    CHECK(slot.samples_head == sample_ring_entries);
+}
+
+TEST_CASE("an envelope comes out as it went in, at every size", "[envelope]") {
+    std::array<std::uint8_t, 64> message{};
+    for (std::size_t size = 1; size <= message.size(); ++size) {
+        const std::uint64_t sequence = 0x0102030405060708U;
+        write_envelope(message.data(), size, 42, sequence);
+        if (size >= envelope_bytes) {
+            CHECK(read_stamp(message.data()) == 42);
+            CHECK(read_sequence(message.data()) == sequence);
+        } else {
+            CHECK(((read_short_sequence(message.data(), size) ^ sequence) & sequence_mask(size)) == 0);
+        }
+        CHECK(tail_matches(message.data(), size, sequence));
+        if (size >= tailed_bytes) {
+            message[size - 1] ^= 1;
+            CHECK_FALSE(tail_matches(message.data(), size, sequence));
+        }
+    }
+}
+
+TEST_CASE("a schedule does not drift, whatever its rate", "[pacer]") {
+    // 3 messages a second on a clock of 1 GHz: no whole number of ticks.
+    const Schedule schedule{1000, static_cast<std::uint64_t>(1e9 / 3 * 65536)};
+    CHECK(schedule.due(0) == 1000);
+    const std::uint64_t after_a_day = schedule.due(3 * 86400) - 1000;
+    CHECK(static_cast<double>(after_a_day) == Approx(86400e9).epsilon(1e-9));
+}
+
+TEST_CASE("ticks and nanoseconds convert both ways", "[clock]") {
+    const RunClock clock = set_up_clock(ClockChoice::automatic);
+    CHECK(clock.info.frequency_hz > 1e6);
+    CHECK(clock.info.overhead_ns > 0);
+    for (std::uint64_t ns : {1000ULL, 1'000'000ULL, 3'600'000'000'000ULL})
+        CHECK(static_cast<double>(clock.scale.to_ns(clock.scale.to_ticks(ns))) ==
+              Approx(static_cast<double>(ns)).epsilon(1e-2));
+    CHECK(set_up_clock(ClockChoice::monotonic).info.source == "monotonic");
+}

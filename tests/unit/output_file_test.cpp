@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catch.hpp"
+#include "result/output_file.hpp"
+#include "temp_dir.hpp"
+
+#include <ipcmark/run.hpp>
+
+#include <filesystem>
+#include <string>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace fs = std::filesystem;
+using namespace ipcmark;
+
+namespace {
+
+template <class Error, class Call> std::string error_of(Call call) {
+    try {
+        call();
+    } catch (const Error& error) {
+        return error.what();
+    }
+    return "no error";
+}
+
+bool contains(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
+
+} // namespace
+
+TEST_CASE("a file has its name only when it is complete") {
+    const TempDir folder;
+    const fs::path path = folder / "r.json";
+    folder.write("r.json", "old");
+    {
+        OutputFile file(path);
+        file.append("new");
+        CHECK(text_of(path) == "old");
+        CHECK(text_of(folder / "r.json.partial") == "new");
+        file.commit();
+    }
+    CHECK(text_of(path) == "new");
+    CHECK_FALSE(fs::exists(folder / "r.json.partial"));
+}
+
+TEST_CASE("a file that was not committed keeps what was written, under the partial name") {
+    const TempDir folder;
+    {
+        OutputFile file(folder / "some");
+        file.append("text");
+        OutputFile nothing(folder / "nothing");
+    }
+    CHECK(text_of(folder / "some.partial") == "text");
+    CHECK_FALSE(fs::exists(folder / "some"));
+    CHECK_FALSE(fs::exists(folder / "nothing.partial"));
+}
+
+TEST_CASE("the closing text is always there and always last") {
+    const TempDir folder;
+    OutputFile file(folder / "list");
+    file.append("[1", "]");
+    CHECK(text_of(folder / "list.partial") == "[1]");
+    file.append(",2", "]");
+    CHECK(text_of(folder / "list.partial") == "[1,2]");
+    file.commit();
+    CHECK(text_of(folder / "list") == "[1,2]");
+}
+
+TEST_CASE("a replaced file keeps its mode, and a link stays a link") {
+    const TempDir folder;
+    folder.write("real", "old");
+    REQUIRE(::chmod((folder / "real").c_str(), 0640) == 0);
+    fs::create_symlink("real", folder / "link");
+    write_output(folder / "link", "new");
+    CHECK(fs::is_symlink(folder / "link"));
+    CHECK(text_of(folder / "real") == "new");
+    struct stat status {};
+    REQUIRE(::stat((folder / "real").c_str(), &status) == 0);
+    CHECK((status.st_mode & 0777) == 0640);
+}
+
+TEST_CASE("what cannot be written is named with the reason and the remedy") {
+    const TempDir folder;
+    const std::string missing = error_of<UsageError>([&] { check_output(folder / "no" / "r.json"); });
+    CHECK(contains(missing, (folder / "no" / "r.json").string()));
+    CHECK(contains(missing, "No such file or directory; make the folder"));
+    CHECK(contains(error_of<UsageError>([&] { OutputFile file(folder / "no" / "r.json"); }), "No such file"));
+    CHECK(contains(error_of<UsageError>([&] { check_output(folder.path()); }), "Is a directory; name a file in it"));
+    CHECK(contains(error_of<UsageError>([&] { check_output(""); }), "without a name"));
+    CHECK(contains(error_of<UsageError>([&] { check_output(folder / std::string(300, 'n')); }), "too long"));
+    folder.write("file", "");
+    CHECK(contains(error_of<UsageError>([&] { check_output(folder / "file" / "r.json"); }), "Not a directory"));
+}
+
+TEST_CASE("checking a path leaves nothing behind and changes nothing") {
+    const TempDir folder;
+    folder.write("there", "text");
+    check_output(folder / "there");
+    check_output(folder / "new");
+    CHECK(text_of(folder / "there") == "text");
+    CHECK(std::distance(fs::directory_iterator(folder.path()), fs::directory_iterator()) == 1);
+}
+
+TEST_CASE("a full disk is a failed run, and what had the name stays") {
+    CHECK(
+        contains(error_of<RunError>([] { write_output("/dev/full", "text"); }), "No space left on device; make room"));
+}
+
+TEST_CASE("a file in a folder that takes no names is written in place") {
+    if (::geteuid() == 0)
+        return; // nothing is forbidden to root
+    const TempDir folder;
+    folder.write("r.json", "old");
+    REQUIRE(::chmod(folder.path().c_str(), 0500) == 0);
+    write_output(folder / "r.json", "new");
+    CHECK(contains(error_of<UsageError>([&] { check_output(folder / "other"); }), "Permission denied"));
+    REQUIRE(::chmod(folder.path().c_str(), 0700) == 0);
+    CHECK(text_of(folder / "r.json") == "new");
+}
+
+TEST_CASE("a pipe is written directly") {
+    const TempDir folder;
+    int ends[2];
+    REQUIRE(::pipe(ends) == 0);
+    const fs::path path = "/proc/self/fd/" + std::to_string(ends[1]);
+    check_output(path);
+    {
+        OutputFile file(path);
+        file.append("[1", "]");
+        file.append(",2", "]");
+        file.commit();
+    }
+    ::close(ends[1]);
+    char text[16];
+    const ssize_t size = ::read(ends[0], text, sizeof text);
+    ::close(ends[0]);
+    CHECK(std::string(text, static_cast<std::size_t>(size)) == "[1,2]");
+}
