@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`ipcmark compare` from the command line: output, exit codes, bad input."""
+
+import json
+
+import pytest
+from sample import document
+
+
+def worse(value, factor=2):
+    """The same document with every latency bucket and rate worse by a factor."""
+    for result in value["results"]:
+        for key in ("one_way_results", "round_trip_results"):
+            measured = result[key]
+            if measured is None:
+                continue
+            measured["throughput"]["messages_per_second"] /= factor
+            latency = measured["latency"]
+            latency["median_ns"] *= factor
+            latency["histogram"] = [[low * factor, high * factor, count] for low, high, count in latency["histogram"]]
+            for asked in latency["percentiles"]:
+                asked["value_ns"] *= factor
+    return value
+
+
+@pytest.fixture
+def files(tmp_path):
+    (tmp_path / "a.json").write_text(json.dumps(document("json")))
+    (tmp_path / "b.json").write_text(json.dumps(worse(document("json"))))
+    return "a.json", "b.json"
+
+
+def test_a_table_of_ratios(ipcmark, files):
+    done = ipcmark("compare", *files)
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in done.stdout.splitlines() if line.startswith("UnixDomainSocket")]
+    assert len(lines) == 2
+    assert "2.00" in lines[0]
+    assert "0.50" in lines[0]
+    assert "worse: p50,p99,rate" in lines[0]
+    assert "\033" not in done.stdout
+    assert "once cannot tell a change from the noise" in " ".join(done.stdout.split())
+
+
+def test_a_regression_fails_only_when_asked(ipcmark, files):
+    assert ipcmark("compare", *files, "--fail-on-regression").returncode == 1
+    assert ipcmark("compare", *reversed(files), "--fail-on-regression").returncode == 0
+    assert ipcmark("compare", *files, "--fail-on-regression", "--threshold", "150%").returncode == 0
+
+
+def test_json_for_programs(ipcmark, files):
+    done = ipcmark("compare", *files, "--json")
+    compared = json.loads(done.stdout)
+    assert compared["regression"] is True
+    assert [test["p50_ns"]["change"] for test in compared["tests"]] == ["worse"] * 3
+    assert compared["tests"][0]["messages_per_second"]["ratio"] == pytest.approx(0.5)
+
+
+def test_strict_against_full(ipcmark, files, tmp_path):
+    (tmp_path / "old.json").write_text(json.dumps(document("rusty-comms")))
+    done = ipcmark("compare", "old.json", "a.json", "--json")
+    assert done.returncode == 0, done.stderr
+    assert {test["p50_ns"]["ratio"] for test in json.loads(done.stdout)["tests"]} == {1.0}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["a.json", "missing.json"], "missing.json: No such file or directory"),
+        (["a.json", "."], "it is a folder"),
+        (["a.json", "text"], "text is not JSON"),
+        (["a.json", "list.json"], "list.json is not a result document"),
+        (["a.json", "b.json", "--threshold", "much"], '--threshold "much" is not a percentage'),
+        (["a.json", "b.json", "--threshold", "-1%"], "percentage"),
+        (["a.json"], "B"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_2(ipcmark, files, tmp_path, arguments, said):
+    (tmp_path / "text").write_text("no JSON")
+    (tmp_path / "list.json").write_text("[]")
+    done = ipcmark("compare", *arguments)
+    assert done.returncode == 2, done.stdout
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
