@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command itself: its outputs, exit codes, bad input, and that it leaves nothing."""
+
+import json
+import signal
+import time
+import xml.etree.ElementTree as xml
+
+import pytest
+from support import FIXTURES
+
+GOOD = FIXTURES / "fixture-good.so"
+HANGS = FIXTURES / "fixture-ignores-accept-timeout.so"
+
+
+def test_list_has_a_sentence_for_each_test(ipcmark):
+    tests = json.loads(ipcmark("check", "--list", "--json").stdout)
+    assert len({test["id"] for test in tests}) >= 80
+    for test in tests:
+        assert test["proves"].endswith(".") and len(test["proves"]) > 30
+    groups = {test["id"].split(".")[0] for test in tests}
+    assert len(groups) == 16
+
+
+def test_junit_and_text(ipcmark, tmp_path):
+    report = tmp_path / "report.xml"
+    done = ipcmark("check", FIXTURES / "fixture-accepts-zero.so", "--only", "sizes.*", "--junit", report)
+    assert done.returncode == 1
+    assert "sizes.zero" in done.stdout and "why it matters" in done.stdout
+    assert done.stdout.splitlines()[-1].endswith("skipped")
+    suite = xml.parse(report).getroot()
+    failures = [case.get("name") for case in suite.iter("testcase") if case.find("failure") is not None]
+    assert failures == ["sizes.zero"]
+    assert int(suite.get("tests")) == len(list(suite.iter("testcase")))
+
+
+def test_in_process(ipcmark):
+    done = ipcmark("check", GOOD, "--only", "messages.order@block", "--in-process")
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = ipcmark("check", FIXTURES / "fixture-reorders.so", "--only", "messages.order@block", "--in-process")
+    assert done.returncode == 1 and "reordered" in done.stdout + done.stderr
+
+
+def test_a_time_out_says_where(ipcmark):
+    done = ipcmark("check", HANGS, "--only", "lifecycle.accept_timeout", "--timeout", "2s")
+    assert done.returncode == 1
+    assert "timeout" in done.stdout and "accept" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["/no/such/file.so"], "no file"),
+        (["no-such-module"], "no-such-module"),
+        ([GOOD, "--only", "nothing.at_all"], "nothing.at_all"),
+        ([GOOD, "--wait", "sleepy"], "sleepy"),
+        ([GOOD, "--timeout", "soon"], "soon"),
+        ([GOOD, "-O", "labl=x", "--only", "options.*"], "label"),
+        ([GOOD, "-O", "style"], "NAME=VALUE"),
+        ([], "MODULE"),
+    ],
+)
+def test_bad_input(ipcmark, arguments, words):
+    done = ipcmark("check", *arguments)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert len(done.stderr.splitlines()) == 1 and words in done.stderr
+
+
+def test_what_is_no_module_fails_by_name(ipcmark, tmp_path):
+    file = tmp_path / "text.so"
+    file.write_text("not a module")
+    done = ipcmark("check", file, "--only", "loading.*", "messages.order", "--json")
+    assert done.returncode == 1
+    outcomes = {test["name"]: test["outcome"] for test in json.loads(done.stdout)["tests"]}
+    assert outcomes["loading.symbol"] == "fail"
+    assert outcomes["messages.order@block"] == "skip"
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_nothing_is_left_when_it_is_killed(ipcmark, leftovers, number):
+    process = ipcmark.start("check", HANGS, "--only", "lifecycle.accept_timeout", "leaks.*")
+    deadline = time.monotonic() + 20
+    while len(leftovers.processes()) < 3 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(number)
+    process.communicate(timeout=30)
+    leftovers.assert_none()

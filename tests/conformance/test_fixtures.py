@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each broken fixture is caught by the very test that is meant to catch it; the good one passes everything."""
+
+import json
+from pathlib import Path
+
+import pytest
+from support import BUILD_ROOT, FIXTURES
+
+TABLE = [
+    line.split() for line in (BUILD_ROOT / "tests" / "conformance" / "fixtures.txt").read_text().splitlines() if line
+]
+CAUGHT_BY = {words[0]: words[1] for words in TABLE if len(words) == 2}
+
+
+@pytest.fixture(autouse=True)
+def _remove_what_the_leaking_fixture_leaks():
+    yield
+    for path in Path("/dev/shm").glob("fixture-leak-*"):
+        path.unlink(missing_ok=True)
+
+
+def module(kind):
+    return FIXTURES / f"fixture-{kind.replace('_', '-')}.so"
+
+
+def check(ipcmark, kind, *args):
+    done = ipcmark("check", module(kind), "--json", *args, timeout=900)
+    return done, json.loads(done.stdout)
+
+
+def test_good_fixture_passes_everything(ipcmark):
+    done, report = check(ipcmark, "good")
+    failed = [test for test in report["tests"] if test["outcome"] not in ("pass", "skip")]
+    assert not failed, json.dumps(failed, indent=1)
+    assert done.returncode == 0
+    assert report["passed"] > 180
+    # Only what the fixture does not claim may be skipped.
+    skipped = {test["id"] for test in report["tests"] if test["outcome"] == "skip"}
+    assert skipped == {"claims.loopback", "claims.scratch_dir", "claims.cross_host"}
+
+
+@pytest.mark.parametrize("kind", CAUGHT_BY)
+def test_broken_fixture_is_caught(ipcmark, kind):
+    done, report = check(ipcmark, kind, "--only", CAUGHT_BY[kind], "--timeout", "8s")
+    outcomes = [test["outcome"] for test in report["tests"]]
+    assert outcomes and set(outcomes) & {"fail", "crash", "timeout"}, json.dumps(report, indent=1)
+    assert done.returncode == 1
+    for test in report["tests"]:
+        assert test["reason"] or test["outcome"] == "pass"
+
+
+def test_the_same_tests_pass_on_the_good_fixture(ipcmark):
+    """So that what catches a fixture is its fault and not the test."""
+    ids = sorted(set(CAUGHT_BY.values()))
+    done, report = check(ipcmark, "good", "--only", *ids)
+    assert done.returncode == 0, json.dumps([t for t in report["tests"] if t["outcome"] != "pass"], indent=1)
+
+
+def test_there_are_at_least_fifteen_kinds():
+    assert len(CAUGHT_BY) >= 15

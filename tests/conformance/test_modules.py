@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every module of this build, in each of its kinds and with every wait policy, keeps the contract."""
+
+import json
+
+import pytest
+from support import BUILD_ROOT
+
+VARIANTS = [
+    ("uds", ()),
+    ("uds", ("type=seqpacket",)),
+    ("uds", ("type=datagram",)),
+    ("tcp", ()),
+    ("tcp", ("host=::1",)),
+    ("shm", ()),
+    ("pmq", ()),
+    ("null", ()),
+]
+
+
+def has_ipv6():
+    try:
+        with open("/proc/net/if_inet6") as file:
+            return any(line.endswith("lo\n") for line in file)
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize(("name", "options"), VARIANTS, ids=lambda value: "-".join(value) if value else "default")
+def test_module_keeps_the_contract(ipcmark, name, options):
+    module = BUILD_ROOT / "modules" / name / f"{name}.so"
+    if not module.exists():
+        pytest.skip(f"the module {name} is not built")
+    if "host=::1" in options and not has_ipv6():
+        pytest.skip("this machine has no IPv6")
+    arguments = [word for option in options for word in ("-O", option)]
+    done = ipcmark("check", module, "--json", *arguments, timeout=1500)
+    report = json.loads(done.stdout)
+    failed = [test for test in report["tests"] if test["outcome"] not in ("pass", "skip")]
+    assert not failed and done.returncode == 0, json.dumps(failed, indent=1)
+    assert report["passed"] > (20 if name == "null" else 120)

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "../../unit/catch.hpp"
+#include "pair.hpp"
+
+#include <ipcmark/module_kit/greeting.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <functional>
+#include <thread>
+#include <vector>
+
+#include <sys/socket.h>
+
+using namespace transports;
+using namespace std::chrono_literals;
+using ipcmark::kit::Fd;
+using ipcmark::kit::GreetingHead;
+using ipcmark::kit::Token;
+
+namespace {
+
+// A socket module's address is its token and a socket address.
+Fd stranger(const Bytes& address) {
+    sockaddr_storage name{};
+    std::memcpy(&name, address.data() + sizeof(Token), address.size() - sizeof(Token));
+    Fd socket(::socket(name.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    REQUIRE(::connect(socket.get(), reinterpret_cast<const sockaddr*>(&name),
+                      static_cast<socklen_t>(address.size() - sizeof(Token))) == 0);
+    return socket;
+}
+
+void say(const Fd& socket, const void* what, std::size_t size) {
+    (void)::send(socket.get(), what, size, MSG_NOSIGNAL);
+}
+
+GreetingHead greeting_of(const Bytes& address) {
+    GreetingHead head;
+    std::memcpy(head.token.data(), address.data(), sizeof head.token);
+    return head;
+}
+
+struct Kind {
+    const char* name;
+    std::function<void(Fd&, const Bytes&)> act;
+};
+
+const std::vector<Kind> kinds{
+    {"silent", [](Fd&, const Bytes&) {}},
+    {"garbage", [](Fd& socket, const Bytes&) { say(socket, pattern(5000, 3).data(), 5000); }},
+    {"http", [](Fd& socket, const Bytes&) { say(socket, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", 35); }},
+    {"gone at once", [](Fd& socket, const Bytes&) { socket.reset(); }},
+    {"half a greeting",
+     [](Fd& socket, const Bytes& address) {
+         const auto head = greeting_of(address);
+         say(socket, &head, sizeof head / 2);
+     }},
+    {"half a greeting, then gone",
+     [](Fd& socket, const Bytes& address) {
+         const auto head = greeting_of(address);
+         say(socket, &head, sizeof head / 2);
+         socket.reset();
+     }},
+    {"wrong token",
+     [](Fd& socket, const Bytes& address) {
+         auto head = greeting_of(address);
+         head.token[15] ^= std::byte{1};
+         say(socket, &head, sizeof head);
+     }},
+    {"too large a payload",
+     [](Fd& socket, const Bytes& address) {
+         auto head = greeting_of(address);
+         head.payload_size = 0xffffffff;
+         say(socket, &head, sizeof head);
+     }},
+    {"descriptors that are not there",
+     [](Fd& socket, const Bytes& address) {
+         auto head = greeting_of(address);
+         head.descriptor_count = 3;
+         say(socket, &head, sizeof head);
+     }},
+};
+
+void check_that_peers_meet(Listening& listening, const Shape& shape) {
+    Child peer([&] {
+        const auto end = listening.connect(shape);
+        end->must_send(end->must_recv());
+        return 0;
+    });
+    const auto start = std::chrono::steady_clock::now();
+    const auto end = listening.accept(shape);
+    CHECK(std::chrono::steady_clock::now() - start < 4s); // a silent stranger alone is borne for five
+    end->must_send(pattern(100, 1));
+    CHECK(end->must_recv() == pattern(100, 1));
+    CHECK(peer.join() == 0);
+}
+
+} // namespace
+
+TEST_CASE("a stranger of any kind is turned away and disturbs nobody", "[strangers]") {
+    const Shape shape{1000, 100, 100, IPCMARK_WAIT_BLOCK, 0};
+    for (const auto& transport : all()) {
+        for (const auto& kind : kinds) {
+            INFO(transport.label() << ", " << kind.name);
+            Listening listening(transport, shape.max_size, 3);
+            auto first = stranger(listening.address());
+            kind.act(first, listening.address());
+            check_that_peers_meet(listening, shape);
+            // One that comes while the listener waits.
+            std::thread late([&] {
+                std::this_thread::sleep_for(5ms);
+                auto second = stranger(listening.address());
+                kind.act(second, listening.address());
+                std::this_thread::sleep_for(50ms);
+            });
+            std::unique_ptr<Endpoint> none;
+            CHECK(listening.try_accept(shape, none, 100ms) == IPCMARK_TIMED_OUT);
+            late.join();
+            check_that_peers_meet(listening, shape);
+        }
+    }
+}
+
+TEST_CASE("a crowd of silent strangers does not keep a peer out", "[strangers]") {
+    const Shape shape{1000, 100, 100, IPCMARK_WAIT_BLOCK, 0};
+    for (const auto& transport : all()) {
+        INFO(transport.label());
+        Listening listening(transport, shape.max_size, 3);
+        std::vector<Fd> crowd;
+        for (int i = 0; i < 300; ++i) {
+            crowd.push_back(stranger(listening.address()));
+        }
+        check_that_peers_meet(listening, shape);
+        check_that_peers_meet(listening, shape);
+    }
+}
+
+TEST_CASE("peers are accepted in the order in which they connected", "[strangers]") {
+    const Shape shape{1000, 100, 100, IPCMARK_WAIT_BLOCK, 0};
+    for (const auto& transport : all()) {
+        INFO(transport.label());
+        Listening listening(transport, shape.max_size, 20);
+        std::vector<std::unique_ptr<Endpoint>> there;
+        for (unsigned i = 0; i < 20; ++i) {
+            there.push_back(listening.connect(shape));
+            there.back()->must_send(pattern(100, i)); // before it was accepted
+        }
+        for (unsigned i = 0; i < 20; ++i) {
+            CHECK(listening.accept(shape)->must_recv() == pattern(100, i));
+        }
+    }
+}
