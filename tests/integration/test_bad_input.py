@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bad input gets one clear line on standard error and exit code 2, and nothing is started."""
+
+import os
+
+import pytest
+
+LIMIT = 1 << 60
+
+# The arguments, and what the line must say: what was wrong, the value, what is allowed.
+RUN = {
+    "unknown mechanism": (["-m", "usd"], ["'usd'", "'uds'"]),
+    "unknown mechanism among others": (["-m", "uds,tpc"], ["'tpc'", "'tcp'"]),
+    "missing module file": (["-m", "./no/such.so"], ["./no/such.so"]),
+    "unknown option": (["--mesage-size", "5"], ["'--mesage-size'", "'--message-size'"]),
+    "unknown short option": (["-Z"], ["'-Z'"]),
+    "stray word": (["-q", "uds"], ["'uds'"]),
+    "missing value": (["-m", "uds", "-s"], ["--size", "SIZE"]),
+    "option for a value": (["-d", "-q"], ["--duration", "TIME"]),
+    "option twice": (["-d", "1s", "-d", "2s"], ["--duration", "more than once"]),
+    "size 0": (["-s", "0"], ["--size", "'0'", "1"]),
+    "size beyond the limit": (["-m", "uds", "-s", str(LIMIT)], [str(LIMIT), "1099511627776"]),
+    "negative size": (["-s", "-5"], ["--size", "'-5'"]),
+    "ambiguous size": (["-s", "1KB"], ["--size", "'1KB'"]),
+    "count 0": (["-i", "0"], ["--count", "'0'", "1"]),
+    "malformed count": (["-i", "many"], ["--count", "'many'"]),
+    "malformed duration": (["-d", "5 parsecs"], ["--duration", "'5 parsecs'"]),
+    "negative duration": (["-d", "-5s"], ["--duration", "'-5s'", "negative"]),
+    "empty duration": (["-d", ""], ["--duration", "''", "empty"]),
+    "duration 0": (["-d", "0s"], ["--duration", "'0s'"]),
+    "negative delay": (["--send-delay", "-1us"], ["--send-delay", "'-1us'"]),
+    "concurrency 0": (["-c", "0"], ["--concurrency", "'0'"]),
+    "rate 0": (["--rate", "0"], ["--rate", "'0'"]),
+    "rate and delay": (["--rate", "5", "--send-delay", "1ms"], ["--rate", "--send-delay"]),
+    "CPU that is not there": (["-m", "uds", "--server-affinity", "99999"], ["99999", "0"]),
+    "malformed CPU list": (["--client-affinity", "0-"], ["--client-affinity", "'0-'"]),
+    "percentile beyond 100": (["--percentiles", "50", "101"], ["--percentiles", "'101'", "100"]),
+    "unknown wait policy": (["--wait", "sleepy"], ["--wait", "'sleepy'", "block, spin, adaptive"]),
+    "unknown clock": (["--clock", "sundial"], ["--clock", "'sundial'", "auto, tsc, monotonic"]),
+    "unknown schema": (["--schema", "xml"], ["--schema", "'xml'", "ipcmark, rusty-comms"]),
+    "port 0": (["-m", "tcp", "--port", "0"], ["--port", "'0'", "65535"]),
+    "port of a mechanism without ports": (["-m", "uds", "--port", "9000"], ["--port", "uds"]),
+    "unknown module option": (["-m", "uds", "-O", "tpye=stream"], ["tpye", "type"]),
+    "bad value of a module option": (["-m", "uds", "-O", "type=strem"], ["type", "strem", "stream"]),
+    "option of a module that does not run": (["-m", "uds", "-O", "tcp.nodelay=true"], ["tcp.nodelay", "uds"]),
+    "module option without a value": (["-O", "nodelay"], ["'nodelay'", "NAME=VALUE"]),
+    "direct, asynchronous": (["-m", "shm", "--shm-direct", "--async"], ["--shm-direct", "--async"]),
+    "module folder missing": (["--module-path", "/no/such/folder"], ["/no/such/folder"]),
+    "module not allowed": (["-m", "uds", "--allow-module", "tcp"], ["uds"]),
+    "suite missing": (["--suite", "/no/such/suite.yaml"], ["/no/such/suite.yaml"]),
+    "two outputs, one file": (["-o", "x", "--csv", "x"], ["--output-file", "--csv", "x"]),
+    "log file in no folder": (["--log-file", "/no/such/log"], ["/no/such/log"]),
+}
+
+OUTPUTS = [
+    "--output-file",
+    "--csv",
+    "--hdr-log",
+    "--streaming-output-json",
+    "--streaming-output-csv",
+    "--streaming-output-ndjson",
+]
+
+
+def assert_refused(done, name, *parts):
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith(f"{name}: ")
+    for part in parts:
+        assert part in lines[0]
+    assert done.stdout == ""
+    assert done.returncode == 2
+
+
+@pytest.mark.parametrize("case", RUN)
+def test_run(ipcmark, case):
+    arguments, parts = RUN[case]
+    assert_refused(ipcmark("run", *arguments), "ipcmark", *parts)
+    assert list(ipcmark.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("case", sorted(set(RUN) - {"port of a mechanism without ports"}))
+def test_the_drop_in(ipc_benchmark, case):
+    arguments, parts = RUN[case]
+    assert_refused(ipc_benchmark(*arguments), "ipc-benchmark", *parts)
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+@pytest.mark.parametrize("place", ["/no/such/folder/file", "/proc/file", "folder/"])
+def test_an_output_that_cannot_be_written_is_found_before_the_run(ipcmark, witness, output, place):
+    (ipcmark.folder / "taken").mkdir()
+    done = ipcmark("run", *witness.arguments(), "-i", 10, output, place)
+    assert_refused(done, "ipcmark", place.rstrip("/"))
+    assert witness.records() == []
+
+
+def test_nothing_is_started_where_the_last_of_many_tests_is_wrong(ipcmark, witness):
+    done = ipcmark("run", *witness.arguments(), "-i", 10, "-s", f"64,{LIMIT}")
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert witness.records() == []
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two CPUs")
+@pytest.mark.parametrize("side", ["--server-affinity", "--client-affinity"])
+def test_a_cpu_that_is_not_allowed_is_refused_with_those_that_are(ipcmark, side):
+    first, *_, last = sorted(os.sched_getaffinity(0))
+    done = ipcmark("run", "-m", "uds", "-i", 10, side, last, wrapper=["taskset", "-c", str(first)])
+    assert_refused(done, "ipcmark", str(last), str(first))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["rnu"], ["'rnu'", "'run'"]),
+        (["frobnicate"], ["'frobnicate'", "--help"]),
+        (["help", "rnu"], ["'rnu'"]),
+        (["list", "uds"], ["'uds'"]),
+        (["list", "--module-path", "/no/such/folder"], ["/no/such/folder"]),
+        (["inspect"], ["MODULE"]),
+        (["inspect", "usd"], ["'usd'", "'uds'"]),
+        (["inspect", "uds", "tcp"], ["'tcp'"]),
+        (["serve"], ["ADDRESS"]),
+        (["serve", "nowhere"], ["nowhere"]),
+        (["serve", "tcp:localhost:0"], ["0"]),
+        (["connect"], ["ADDRESS"]),
+        (["connect", "nowhere"], ["nowhere"]),
+        (["connect", "unix:/tmp/x", "--retry", "soon"], ["--retry", "'soon'"]),
+        (["schema", "--schema", "xml"], ["'xml'"]),
+    ],
+)
+def test_the_other_verbs(ipcmark, arguments, parts):
+    assert_refused(ipcmark(*arguments), "ipcmark", *parts)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["--server", "-m", "all"], ["--server", "'all'"]),
+        (["--client", "-m", "uds", "tcp"], ["--client", "2"]),
+        (["--server", "--client"], ["--server", "--client"]),
+        (["--server", "-m", "tcp", "--port", "0"], ["--port", "'0'"]),
+    ],
+)
+def test_the_stand_alone_ends_of_the_drop_in(ipc_benchmark, arguments, parts):
+    assert_refused(ipc_benchmark(*arguments), "ipc-benchmark", *parts)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("size: 64\nsise: 5\n", ["suite.yaml:2", "'sise'", "'size'"]),
+        ("tests:\n  - size: 0\n", ["suite.yaml:2", "'0'"]),
+        ("tests:\n  - mechanism: uds\n    quiet: true\n", ["suite.yaml:3", "'quiet'"]),
+        ("tests: [\n", ["suite.yaml:"]),
+        ("", ["suite.yaml", "empty"]),
+    ],
+)
+def test_suite_files(ipcmark, text, parts):
+    (ipcmark.folder / "suite.yaml").write_text(text)
+    assert_refused(ipcmark("--suite", "suite.yaml"), "ipcmark", *parts)

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A module that crashes, hangs or lies is a failed test with a cause; the host, and the other results, live on."""
+
+import json
+import re
+import time
+
+import pytest
+from support import FIXTURES
+
+SHORT = ["-s", 64, "-w", 10, "--timeout", "2s"]
+
+# What the reason must say beside the module's name.
+CRASHES = {
+    "crash-in-listen": "signal 11",
+    "crash-in-send": "signal 11",
+    "crash-in-recv": "signal 11",
+    "exit-in-send": "exit",
+    "fails-in-send": "sendmsg failed as this fixture is made to do",
+}
+HANGS = ["hang-in-listen", "hang-in-connect", "hang-in-send"]
+LIES = {"wrong-major": "ABI", "bad-magic": "magic", "crash-at-load": ""}
+
+
+def run(ipcmark, kinds, *arguments, count=500, **kwargs):
+    """Runs good and broken fixtures; returns what ended, and the document where one was written."""
+    output = ipcmark.folder / "r.json"
+    done = ipcmark(
+        *["run", "--module-path", FIXTURES, "-m", ",".join(f"fixture-{kind}" for kind in kinds)],
+        *[*SHORT, "-i", count, "-q", "-o", output, *arguments],
+        **kwargs,
+    )
+    return done, json.loads(output.read_text()) if output.exists() else None
+
+
+def test_the_good_fixture_is_measured(ipcmark):
+    done, document = run(ipcmark, ["good"])
+    assert done.returncode == 0, done.stderr
+    assert document["results"][0]["status"] == "Success"
+
+
+@pytest.mark.parametrize("kind", CRASHES)
+@pytest.mark.parametrize("direction", ["--one-way", "--round-trip"])
+def test_a_module_that_fails_is_named_with_the_reason(ipcmark, kind, direction):
+    done, document = run(ipcmark, [kind], direction)
+    assert done.returncode == 1
+    for text in (done.stderr, document["results"][0]["status"]["Failure"]):
+        assert f"fixture-{kind}" in text
+        assert CRASHES[kind] in text
+    assert "Traceback" not in done.stderr and "terminate called" not in done.stderr
+
+
+@pytest.mark.parametrize("kind", HANGS)
+def test_a_module_that_hangs_is_ended(ipcmark, kind):
+    begin = time.monotonic()
+    done, document = run(ipcmark, [kind], "--round-trip")
+    assert done.returncode == 1
+    assert time.monotonic() - begin < 30
+    assert f"fixture-{kind}" in done.stderr
+    assert re.search(
+        "hangs|time-out|stuck|does not come back|nobody connected", document["results"][0]["status"]["Failure"]
+    )
+
+
+def test_a_module_that_hangs_in_close_does_not_hold_the_host_up(ipcmark):
+    begin = time.monotonic()
+    run(ipcmark, ["hang-in-close"], "--round-trip")
+    assert time.monotonic() - begin < 30
+
+
+@pytest.mark.parametrize("kind", ["wrong-major", "bad-magic"])
+def test_a_module_that_lies_is_refused_before_anything_runs(ipcmark, kind):
+    done, document = run(ipcmark, [kind])
+    assert done.returncode == 2
+    assert LIES[kind].lower() in done.stderr.lower()
+    assert document is None
+
+
+def test_a_module_that_crashes_while_loading_harms_nobody(ipcmark):
+    done, _ = run(ipcmark, ["crash-at-load"])
+    assert done.returncode in (1, 2)
+    assert "fixture-crash-at-load" in done.stderr
+
+
+def test_results_before_a_failed_test_are_kept(ipcmark):
+    done, document = run(ipcmark, ["good", "crash-in-send", "good"])
+    assert done.returncode == 1
+    statuses = [result["status"] for result in document["results"]]
+    assert statuses[0] == "Success"
+    assert "Failure" in statuses[1]
+    assert document["results"][0]["round_trip_results"]["latency"]["total_samples"] == 500
+
+
+def test_the_host_goes_on_if_asked(ipcmark):
+    done, document = run(ipcmark, ["good", "crash-in-send", "good"], "--continue-on-error")
+    assert done.returncode == 0
+    statuses = [result["status"] for result in document["results"]]
+    assert statuses[0] == statuses[2] == "Success"
+    assert "signal 11" in statuses[1]["Failure"]
+
+
+def test_what_was_measured_before_a_crash_is_kept_and_marked(ipcmark):
+    _, document = run(ipcmark, ["crash-in-send"], "--round-trip")
+    measured = document["results"][0]["round_trip_results"]
+    assert measured["partial"]
+    assert 0 < measured["latency"]["total_samples"] < 500
+
+
+def test_lost_and_reordered_messages_are_counted(ipcmark):
+    _, document = run(ipcmark, ["reorders"], "--one-way")
+    assert document["results"][0]["one_way_results"]["delivery"]["reordered"] > 0
+
+
+def test_doubled_messages_are_counted(ipcmark):
+    _, document = run(ipcmark, ["doubles"], "--one-way", count=2000)
+    assert document["results"][0]["one_way_results"]["delivery"]["duplicated"] > 0

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""N endpoints are N endpoints, at the same time, and the result is of all of them."""
+
+import pytest
+from support import MECHANISMS, percentile_of
+from witness import Event
+
+
+@pytest.mark.parametrize("direction", ["one_way", "round_trip"])
+def test_endpoints_work_at_the_same_time(ipcmark, witness, direction):
+    ipcmark.measure(
+        *witness.arguments(), "-s", 64, "-d", "300ms", "-w", 10, "-c", 4, f"--{direction.replace('_', '-')}"
+    )
+    sends = witness.of(Event.SEND, is_server=False)
+    spans = []
+    for endpoint in range(4):
+        own = [record for record in sends if record.endpoint == endpoint][11:]
+        assert own, f"endpoint {endpoint} sent nothing"
+        spans.append((own[0].begin_ns, own[-1].end_ns))
+    together = min(end for _, end in spans) - max(begin for begin, _ in spans)
+    whole = max(end for _, end in spans) - min(begin for begin, _ in spans)
+    assert together > 0.8 * whole, "one after the other, not at the same time"
+
+
+def test_blocking_endpoints_have_a_thread_each(ipcmark, witness):
+    document = ipcmark.measure(
+        *witness.arguments(), "-s", 64, "-i", 400, "-w", 5, "-c", 4, "--round-trip", "--blocking"
+    )
+    for is_server in (False, True):
+        sends = witness.of(Event.SEND, is_server=is_server)
+        assert len({record.pid for record in sends}) == 1
+        assert len({(record.endpoint, record.tid) for record in sends}) == 4
+        assert len({record.tid for record in sends}) == 4
+    assert document["results"][0]["test_config"]["concurrency"] == 4
+
+
+def test_percentiles_are_of_all_endpoints(ipcmark, witness):
+    """One endpoint of four is slow: a quarter of all samples, wherever the percentiles are taken from."""
+    document = ipcmark.measure(
+        *witness.arguments(slow_endpoint=2, stall="5ms"),
+        *["-s", 64, "-i", 200, "-w", 2, "-c", 4, "--round-trip", "--percentiles", "50,70,80,99"],
+    )
+    latency = document["results"][0]["round_trip_results"]["latency"]
+    values = {entry["percentile"]: entry["value_ns"] for entry in latency["percentiles"]}
+    assert values[70] < 5_000_000 <= values[80]
+    assert latency["total_samples"] == 200
+    seen = [trip.duration_ns for trips in witness.trips().values() for trip in trips[-50:]]
+    assert sum(count for low, _, count in latency["histogram"] if low >= 4_900_000) == sum(
+        duration >= 5_000_000 for duration in seen
+    )
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+@pytest.mark.parametrize("mode", ["--blocking", "--async"])
+def test_histogram_has_counts_and_agrees_with_the_percentiles(ipcmark, mechanism, mode):
+    document = ipcmark.measure("-m", mechanism, mode, "-s", 64, "-i", 3000, "-w", 20, "-c", 3)
+    result = document["results"][0]
+    for name in ("one_way_results", "round_trip_results"):
+        latency, delivery = result[name]["latency"], result[name]["delivery"]
+        assert sum(count for _, _, count in latency["histogram"]) == latency["total_samples"] == 3000
+        assert delivery["lost"] == delivery["duplicated"] == delivery["corrupted"] == 0
+        assert result[name]["throughput"]["total_messages"] == 3000
+        for entry in latency["percentiles"]:
+            expected = percentile_of(latency["histogram"], entry["percentile"])
+            assert entry["value_ns"] == min(expected, latency["max_ns"])
+
+
+def test_messages_that_do_not_divide_are_all_sent(ipcmark):
+    document = ipcmark.measure("-m", "uds", "-s", 64, "-i", 1001, "-w", 3, "-c", 4)
+    for name in ("one_way_results", "round_trip_results"):
+        assert document["results"][0][name]["latency"]["total_samples"] == 1001

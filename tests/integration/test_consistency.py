@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Numbers of one run do not contradict each other: what was 0.008 in a predecessor where 1 is consistent."""
+
+import pytest
+from support import MECHANISMS
+
+MODES = ["--blocking", "--async"]
+
+
+def checks_of(result):
+    return {check["id"]: check for check in result["audit"]}
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+@pytest.mark.parametrize("mode", MODES)
+def test_littles_law_of_one_endpoint(ipcmark, mechanism, mode):
+    """Mean round trip × rate ÷ messages outstanding is 1 in a closed loop."""
+    document = ipcmark.measure("-m", mechanism, mode, "-s", 64, "-i", 5000, "--round-trip")
+    result = document["results"][0]["round_trip_results"]
+    product = result["latency"]["mean_ns"] * 1e-9 * result["throughput"]["messages_per_second"]
+    assert product == pytest.approx(1, abs=0.1)
+    check = checks_of(result)["littles-law"]
+    assert check["value"] == pytest.approx(product, rel=0.01)
+    assert check["verdict"] == "ok"
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+def test_littles_law_of_a_window(ipcmark, mechanism):
+    document = ipcmark.measure("-m", mechanism, "-s", 64, "-i", 5000, "--window", 4, "--round-trip")
+    result = document["results"][0]["round_trip_results"]
+    product = result["latency"]["mean_ns"] * 1e-9 * result["throughput"]["messages_per_second"]
+    assert product == pytest.approx(4, rel=0.15)
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("direction", ["one_way", "round_trip"])
+def test_one_direction_alone_is_measured(ipcmark, mechanism, mode, direction):
+    """Shared memory's blocking round trip was an empty success."""
+    document = ipcmark.measure("-m", mechanism, mode, "-s", 64, "-i", 1000, f"--{direction.replace('_', '-')}")
+    result = document["results"][0]
+    other = "round_trip" if direction == "one_way" else "one_way"
+    assert result["status"] == "Success"
+    assert result[f"{direction}_results"]["latency"]["total_samples"] == 1000
+    assert result[f"{direction}_results"]["latency"]["min_ns"] > 0
+    assert result[f"{other}_results"] is None
+    assert (result["test_config"]["one_way_enabled"], result["test_config"]["round_trip_enabled"]) == (
+        direction == "one_way",
+        direction == "round_trip",
+    )
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+def test_every_check_of_an_ordinary_run_is_answered(ipcmark, mechanism):
+    document = ipcmark.measure("-m", mechanism, "-s", 1024, "-i", 3000)
+    for name in ("one_way_results", "round_trip_results"):
+        checks = checks_of(document["results"][0][name])
+        assert {
+            "littles-law",
+            "clock-overhead",
+            "harness-overhead",
+            "cpu-placement",
+            "sample-count",
+            "sequence",
+        } <= set(checks)
+        assert checks["sample-count"]["verdict"] == "ok"
+        assert checks["sequence"]["verdict"] == "ok"
+
+
+def test_open_loop_latency_counts_from_the_planned_send(ipcmark, witness):
+    """A stall of 200 ms at 1000 messages a second delays some 200 messages, not one."""
+    document = ipcmark.measure(
+        *witness.arguments(stall_at=150, stall="200ms"),
+        *["-s", 64, "-i", 1000, "-w", 50, "--rate", 1000, "--round-trip"],
+    )
+    latency = document["results"][0]["round_trip_results"]["latency"]
+    late = sum(count for low, _, count in latency["histogram"] if low >= 20_000_000)
+    assert 120 <= late <= 250
+    hidden = sum(count for low, _, count in latency["uncorrected"]["histogram"] if low >= 20_000_000)
+    assert hidden < late / 4, "what a tool reports that suffers from coordinated omission"

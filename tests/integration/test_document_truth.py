@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The result document says what is so: about the machine, about the run, and about what was asked."""
+
+import datetime
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+
+def test_the_machine(ipcmark):
+    system = ipcmark.measure("-m", "uds", "-i", 100, "--one-way")["metadata"]["system_info"]
+    memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert system["memory_bytes"] == pytest.approx(memory_bytes, rel=0.01)
+    assert system["memory_gb"] == pytest.approx(memory_bytes / 1e9, rel=0.1)
+    assert system["cpu_cores"] == os.sysconf("SC_NPROCESSORS_ONLN")
+    assert system["cpus_allowed"] == sorted(os.sched_getaffinity(0))
+    assert system["kernel"] == os.uname().release
+    assert system["architecture"] == os.uname().machine
+    assert system["hostname"] == os.uname().nodename
+    assert system["boot_id"] == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    assert system["clock"]["source"] in ("tsc", "cntvct", "monotonic")
+    assert 0 < system["clock"]["overhead_ns"] < 10_000
+    assert system["clock"]["resolution_ns"] > 0
+
+
+def test_the_run(ipcmark):
+    before = datetime.datetime.now(datetime.UTC)
+    clock = time.monotonic()
+    document = ipcmark.measure("-m", "uds", "-s", 100, "-i", 2000, "-c", 2, "-w", 7)
+    wall_s = time.monotonic() - clock
+    after = datetime.datetime.now(datetime.UTC)
+    result = document["results"][0]
+    duration = result["test_duration"]
+    took_s = duration["secs"] + duration["nanos"] * 1e-9
+    window_s = sum(result[f"{name}_results"]["throughput"]["duration_ns"] for name in ("one_way", "round_trip")) * 1e-9
+    assert window_s < took_s <= wall_s
+    for text in (document["metadata"]["timestamp"], result["timestamp"], result["one_way_results"]["timestamp"]):
+        assert before - datetime.timedelta(seconds=1) <= datetime.datetime.fromisoformat(text) <= after
+    assert document["metadata"]["command_line"][1:8] == ["run", "-m", "uds", "-s", "100", "-i", "2000"]
+    assert document["metadata"]["total_tests"] == len(document["results"]) == 1
+    config = result["test_config"]
+    assert (config["message_size"], config["msg_count"], config["concurrency"], config["warmup_iterations"]) == (
+        100,
+        2000,
+        2,
+        7,
+    )
+    assert result["summary"]["total_messages_sent"] == 4000
+    assert result["summary"]["total_bytes_transferred"] == 4000 * 100
+    assert result["summary"]["error_count"] == 0
+
+
+def test_the_percentiles_are_those_that_were_asked(ipcmark):
+    document = ipcmark.measure("-m", "uds", "-i", 500, "--percentiles", "12.5,90,99.99")
+    result = document["results"][0]
+    assert result["test_config"]["percentiles"] == [12.5, 90, 99.99]
+    for name in ("one_way_results", "round_trip_results"):
+        assert [entry["percentile"] for entry in result[name]["latency"]["percentiles"]] == [12.5, 90, 99.99]
+
+
+def test_a_summary_is_of_one_direction(ipcmark, witness):
+    """One-way is fast here and every reply slow: a mix of both directions would be seen at once."""
+    document = ipcmark.measure(
+        *witness.arguments(slow_endpoint=1, stall="3ms"), "-s", 64, "-i", 100, "-w", 2, "--percentiles", "95,99"
+    )
+    result = document["results"][0]
+    directions = {"OneWay": result["one_way_results"], "RoundTrip": result["round_trip_results"]}
+    assert directions["RoundTrip"]["latency"]["min_ns"] >= 3_000_000
+    mechanism = document["summary"]["mechanisms"]["Witness"]
+    for summary in (result["summary"], mechanism):
+        latency = directions[summary["direction"]]["latency"]
+        values = {entry["percentile"]: entry["value_ns"] for entry in latency["percentiles"]}
+        assert summary["p95_latency_ns"] == values[95]
+        assert summary["p99_latency_ns"] == values[99]
+        assert summary["average_latency_ns"] == pytest.approx(latency["mean_ns"])
+
+
+@pytest.mark.parametrize("mode", ["blocking", "asynchronous"])
+def test_the_mode_is_the_one_that_ran(ipcmark, leftovers, mode):
+    """Seen from outside: four threads of a blocking worker, one of an asynchronous one."""
+    run = ipcmark.start(
+        *["run", "-m", "uds", "-s", 64, "-d", "1s", "-c", 4, "--round-trip", "-q", "-o", "r.json"],
+        "--blocking" if mode == "blocking" else "--async",
+    )
+    busy_threads = []
+    while run.poll() is None:
+        time.sleep(0.1)
+        for pid in leftovers.processes():
+            if pid != run.pid:
+                busy_threads.append(threads_with_cpu_time(pid))
+    assert run.returncode == 0, run.stderr.read()
+    assert json.loads((ipcmark.folder / "r.json").read_text())["results"][0]["test_config"]["mode"] == mode
+    assert max(busy_threads) == (4 if mode == "blocking" else 1)
+
+
+def threads_with_cpu_time(pid):
+    """How many threads have used at least three clock ticks; the idle ones do not count."""
+    count = 0
+    for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
+        try:
+            fields = stat.read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        count += int(fields[11]) + int(fields[12]) >= 3
+    return count

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""However a run ends (killed, interrupted, the disk full), nothing stays behind but what was measured."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+from support import MECHANISMS
+
+WAITS = ["block", "spin"]
+
+
+def started(ipcmark, leftovers, mechanism, *arguments):
+    """A long run, with its two workers at work."""
+    run = ipcmark.start(
+        *["run", "-m", mechanism, "-s", 64, "-d", "60s", "-w", 10, "--round-trip", "-q", "-o", "r.json", *arguments]
+    )
+    deadline = time.monotonic() + 30
+    while len(workers := worker_pids(leftovers, run)) < 2:
+        assert run.poll() is None, run.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    time.sleep(0.7)  # well into the measurement
+    return run, workers
+
+
+def worker_pids(leftovers, run):
+    return sorted(pid for pid in leftovers.processes() if pid != run.pid)
+
+
+def document_of(ipcmark):
+    path = ipcmark.folder / "r.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+@pytest.mark.parametrize("wait", WAITS)
+@pytest.mark.parametrize("victim", [0, 1])
+def test_a_killed_worker_is_a_failed_test(ipcmark, leftovers, mechanism, wait, victim):
+    if mechanism == "pmq" and wait == "spin":
+        wait = "adaptive"
+    run, workers = started(ipcmark, leftovers, mechanism, "--wait", wait)
+    os.kill(workers[victim], signal.SIGKILL)
+    begin = time.monotonic()
+    run.wait(timeout=30)
+    assert time.monotonic() - begin < 10
+    assert run.returncode == 1
+    assert "signal 9" in run.stderr.read()
+    result = document_of(ipcmark)["results"][0]
+    assert "signal 9" in result["status"]["Failure"]
+    assert result["round_trip_results"]["partial"]
+    assert result["round_trip_results"]["latency"]["total_samples"] > 0
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+@pytest.mark.parametrize("wait", WAITS)
+def test_a_killed_host_takes_its_workers_along(ipcmark, leftovers, mechanism, wait):
+    if mechanism == "pmq" and wait == "spin":
+        wait = "adaptive"
+    run, workers = started(ipcmark, leftovers, mechanism, "--wait", wait)
+    assert len(workers) == 2
+    run.kill()
+    run.wait(timeout=30)
+    leftovers.assert_none()
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_keeps_what_it_measured(ipcmark, leftovers, mechanism, number):
+    run, _ = started(ipcmark, leftovers, mechanism)
+    os.kill(run.pid, number)
+    run.wait(timeout=30)
+    document = document_of(ipcmark)
+    assert document["metadata"]["interrupted"]
+    measured = document["results"][0]["round_trip_results"]
+    assert measured["partial"]
+    assert measured["latency"]["total_samples"] > 100
+    assert sum(count for _, _, count in measured["latency"]["histogram"]) == measured["latency"]["total_samples"]
+
+
+def test_ctrl_c_reaches_the_whole_group_and_is_survived(ipcmark, leftovers):
+    """A terminal sends SIGINT to the workers too."""
+    run, _ = started(ipcmark, leftovers, "uds")
+    os.killpg(run.pid, signal.SIGINT)
+    run.wait(timeout=30)
+    measured = document_of(ipcmark)["results"][0]["round_trip_results"]
+    assert measured["latency"]["total_samples"] > 100
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+def test_a_peer_that_stops_for_a_second_loses_nothing(ipcmark, leftovers, mechanism):
+    run = ipcmark.start("run", "-m", mechanism, "-s", 64, "-d", "4s", "--one-way", "-q", "-o", "r.json")
+    deadline = time.monotonic() + 30
+    while len(workers := worker_pids(leftovers, run)) < 2 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(1)
+    os.kill(workers[0], signal.SIGSTOP)
+    time.sleep(1)
+    os.kill(workers[0], signal.SIGCONT)
+    run.wait(timeout=60)
+    assert run.returncode == 0, run.stderr.read()
+    result = document_of(ipcmark)["results"][0]["one_way_results"]
+    assert result["latency"]["max_ns"] > 500_000_000
+    delivery = result["delivery"]
+    assert delivery["lost"] == delivery["duplicated"] == delivery["corrupted"] == 0
+
+
+def small_disk(ipcmark, size):
+    """Runs the program with a file system of that size on disk/, and lists what is on it at the end."""
+    (ipcmark.folder / "disk").mkdir()
+    script = f'mount -t tmpfs -o size={size} tmpfs disk && "$@"; code=$?; echo "on disk:" $(ls disk); exit $code'
+    namespace = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
+    return [*namespace, "sh", "-c", script, "sh"]
+
+
+@pytest.mark.parametrize("output", ["--streaming-output-csv", "--streaming-output-json", "--streaming-output-ndjson"])
+def test_a_disk_that_fills_up_is_one_clear_line(ipcmark, output):
+    done = ipcmark(
+        *["run", "-m", "uds", "-s", 64, "-i", 50_000, "--one-way", "-q", output, "disk/samples"],
+        wrapper=small_disk(ipcmark, "256k"),
+    )
+    assert done.returncode == 1
+    assert "samples" in done.stderr and "No space left" in done.stderr
+    assert len(done.stderr.strip().splitlines()) <= 2
+    # A file that is not whole does not get the final name.
+    assert "samples" not in done.stdout.split("on disk:")[1].split()
+
+
+def test_a_result_that_cannot_be_written_leaves_no_half_of_one(ipcmark):
+    done = ipcmark(
+        *["run", "-m", "uds", "-s", 64, "-i", 20_000, "-q", "-o", "disk/r.json"], wrapper=small_disk(ipcmark, "4k")
+    )
+    assert done.returncode == 1
+    assert "r.json" in done.stderr and "No space left" in done.stderr
+    assert "r.json" not in done.stdout.split("on disk:")[1].split()
+
+
+def test_an_unwritable_output_is_found_before_the_run(ipcmark, witness):
+    done = ipcmark("run", *witness.arguments(), "-i", 10, "-o", "/nonexistent/folder/r.json")
+    assert done.returncode == 2
+    assert "/nonexistent/folder" in done.stderr
+    assert witness.records() == []
+
+
+def test_a_reader_that_goes_away_is_no_crash(ipcmark):
+    """ipcmark run | head: the standard output is closed early."""
+    with ipcmark.start("run", "-m", "uds", "-s", 64, "-i", 2000, stderr=subprocess.PIPE) as run:
+        run.stdout.close()
+        assert run.wait(timeout=60) >= 0

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The processors that were asked are those that are used, by both sides, in both directions, and it is checked."""
+
+import time
+from pathlib import Path
+
+import pytest
+from support import MECHANISMS, allowed_cpus
+from witness import Event
+
+FIRST, LAST = allowed_cpus()[0], allowed_cpus()[-1]
+
+
+def masks_of(pid):
+    """The sets of allowed CPUs of all threads of a process."""
+    masks = []
+    for status in Path(f"/proc/{pid}/task").glob("*/status"):
+        fields = dict(line.split(":\t", 1) for line in status.read_text().splitlines() if ":\t" in line)
+        masks.append(fields["Cpus_allowed_list"])
+    return masks
+
+
+def test_each_side_runs_where_it_was_asked_in_both_directions(ipcmark, witness):
+    """One direction's client must not leave its mask to the next direction's server."""
+    document = ipcmark.measure(
+        *witness.arguments(), "-s", 64, "-i", 500, "-w", 10, "--server-affinity", FIRST, "--client-affinity", LAST
+    )
+    moves = [r for r in witness.records() if r.event in (Event.SEND, Event.RECV)]
+    assert len({record.pid for record in moves}) == 4, "two directions, two processes each"
+    assert {record.cpu for record in moves if record.is_server} == {FIRST}
+    assert {record.cpu for record in moves if not record.is_server} == {LAST}
+    for name in ("one_way_results", "round_trip_results"):
+        result = document["results"][0][name]
+        assert result["server"]["cpus_asked"] == result["server"]["cpus_used"] == [FIRST]
+        assert result["client"]["cpus_asked"] == result["client"]["cpus_used"] == [LAST]
+        assert result["server"]["migrations"] == result["client"]["migrations"] == 0
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+def test_masks_of_the_running_workers(ipcmark, leftovers, mechanism):
+    """Read from outside, out of /proc, while the round trip runs that follows a one-way test."""
+    run = ipcmark.start(
+        *["run", "-m", mechanism, "-s", 64, "-d", "1500ms", "--server-affinity", FIRST, "--client-affinity", LAST],
+        *["-q", "-o", ipcmark.folder / "r.json"],
+    )
+    seen = []
+    while run.poll() is None:
+        workers = {pid for pid in leftovers.processes() if pid != run.pid}
+        try:
+            seen.append({pid: masks_of(pid) for pid in workers})
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        time.sleep(0.2)
+    assert run.returncode == 0, run.stderr.read()
+    pairs = [masks for masks in seen if len(masks) == 2]
+    assert len({tuple(sorted(masks)) for masks in pairs}) >= 2, "both directions were seen, on processes of their own"
+    pinned = [masks for masks in pairs if all(str(FIRST) in m or str(LAST) in m for m in masks.values())]
+    assert len(pinned) >= len(pairs) - 2, "a worker may be seen once before it is pinned"
+
+
+def test_lists_give_each_thread_its_cpu(ipcmark, witness):
+    ipcmark.measure(
+        *witness.arguments(), "-s", 64, "-i", 400, "-w", 10, "-c", 2, "--round-trip", "--blocking",
+        *["--server-affinity", f"{FIRST},{LAST}", "--client-affinity", f"{LAST},{FIRST}"],
+    )  # fmt: skip
+    moves = [r for r in witness.records() if r.event in (Event.SEND, Event.RECV)]
+    cpus = {(record.is_server, record.endpoint): set() for record in moves}
+    for record in moves:
+        cpus[record.is_server, record.endpoint].add(record.cpu)
+    assert cpus == {(True, 0): {FIRST}, (True, 1): {LAST}, (False, 0): {LAST}, (False, 1): {FIRST}}
+
+
+def test_audit_compares_asked_and_used(ipcmark):
+    document = ipcmark.measure("-m", "uds", "-s", 64, "-i", 500, "--server-affinity", FIRST, "--client-affinity", LAST)
+    for name in ("one_way_results", "round_trip_results"):
+        checks = {check["id"]: check["verdict"] for check in document["results"][0][name]["audit"]}
+        assert checks["cpu-placement"] == "ok"
+
+
+def test_a_cpu_that_is_not_there_starts_nothing(ipcmark):
+    done = ipcmark("run", "-m", "uds", "-i", 10, "--server-affinity", 4096)
+    assert done.returncode == 2
+    assert "4096" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Progress is drawn on a terminal, is gone before the table, and is never anywhere else."""
+
+import os
+import pty
+import signal
+import subprocess
+import time
+
+LONG = ["run", "-m", "uds", "-d", "1500ms", "--round-trip"]
+CLEAR = "\r\x1b[K"
+
+
+def on_terminal(tool, *arguments, interrupt_after_s=None, **kwargs):
+    """Runs with standard error, and standard output unless given, on a terminal; returns exit code and its text."""
+    ours, theirs = pty.openpty()
+    kwargs = {"stdout": theirs, "stderr": theirs, "env": {"TERM": "xterm"}} | kwargs
+    with tool.start(*arguments, **kwargs) as run:
+        os.close(theirs)
+        if interrupt_after_s is not None:
+            time.sleep(interrupt_after_s)
+            os.kill(run.pid, signal.SIGINT)
+        text = b""
+        while True:
+            try:
+                chunk = os.read(ours, 65536)
+            except OSError:  # the other end is closed
+                break
+            if not chunk:
+                break
+            text += chunk
+        code = run.wait(timeout=60)
+    os.close(ours)
+    return code, text.decode()
+
+
+def test_a_terminal_shows_it_and_it_is_gone_before_the_table(ipcmark):
+    code, text = on_terminal(ipcmark, *LONG)
+    assert code == 0, text
+    drawn, cleared, table = text.rpartition(CLEAR)
+    assert cleared
+    assert "uds" in drawn and "%" in drawn and "msg/s" in drawn and " left" in drawn
+    assert "mechanism" in table and "%" not in table
+    assert "mechanism" not in drawn
+
+
+def test_a_pipe_gets_none(ipcmark):
+    done = ipcmark(*LONG)
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert "\r" not in done.stdout and "\x1b" not in done.stdout
+
+
+def test_a_piped_table_stays_clean_beside_a_terminal(ipcmark):
+    output = ipcmark.folder / "table"
+    with output.open("w") as file:
+        _, text = on_terminal(ipcmark, *LONG, stdout=file)
+    assert "msg/s" in text
+    assert "\x1b" not in output.read_text() and "mechanism" in output.read_text()
+
+
+def test_quiet_draws_nothing(ipcmark):
+    assert on_terminal(ipcmark, *LONG, "-q") == (0, "")
+
+
+def test_a_dumb_terminal_gets_none(ipcmark):
+    _, text = on_terminal(ipcmark, *LONG, env={"TERM": "dumb"})
+    assert "left" not in text and "mechanism" in text
+
+
+def test_ctrl_c_writes_what_there_is_and_tells_it_by_the_exit_code(ipcmark):
+    code, text = on_terminal(
+        ipcmark, "run", "-m", "uds", "-d", "60s", "--round-trip", "-o", "r.json", interrupt_after_s=1.5
+    )
+    assert code == 128 + signal.SIGINT
+    assert "mechanism" in text and "interrupted" in text
+    assert (ipcmark.folder / "r.json").exists()
+
+
+def test_the_second_ctrl_c_ends_it_at_once(ipcmark):
+    with ipcmark.start("run", "-m", "uds", "-d", "60s", "--one-way", stdout=subprocess.DEVNULL) as run:
+        time.sleep(1)
+        begin = time.monotonic()
+        run.send_signal(signal.SIGINT)
+        run.send_signal(signal.SIGTERM)
+        assert run.wait(timeout=60) in (128 + signal.SIGTERM, 128 + signal.SIGINT)
+        assert time.monotonic() - begin < 10

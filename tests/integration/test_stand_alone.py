@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The two ends of a measurement as two programs: ipcmark serve and ipcmark connect."""
+
+import json
+import signal
+import socket
+import time
+
+import pytest
+
+QUICK = ["-i", 300, "-w", 10]
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(params=["unix path", "unix name", "tcp", "tcp, IPv6"])
+def address(request, leftovers):
+    return {
+        "unix path": f"unix:{leftovers.folder}/meet",
+        "unix name": f"unix:@meet-{leftovers.tag[-8:]}",
+        "tcp": f"tcp:127.0.0.1:{free_port()}",
+        "tcp, IPv6": f"tcp:[::1]:{free_port()}",
+    }[request.param]
+
+
+def serving(ipcmark, address, *arguments):
+    server = ipcmark.start("serve", address, *arguments)
+    assert "serving" in server.stderr.readline()
+    return server
+
+
+def test_one_server_for_many_clients(ipcmark, address):
+    server = serving(ipcmark, address)
+    for output in ("first.json", "second.json"):
+        done = ipcmark("connect", address, "-m", "uds,tcp", *QUICK, "-q", "-o", output)
+        assert done.returncode == 0, done.stderr
+        results = json.loads((ipcmark.folder / output).read_text())["results"]
+        assert [r["module"]["id"] for r in results] == ["uds", "tcp"]
+        for result in results:
+            assert result["status"] == "Success"
+            assert result["one_way_results"]["delivery"]["lost"] == 0
+            assert result["round_trip_results"]["latency"]["total_samples"] > 0
+    server.send_signal(signal.SIGTERM)
+    assert server.wait(timeout=30) == 0
+    if address.startswith("unix:/"):
+        assert not (ipcmark.leftovers.folder / "meet").exists()
+
+
+def test_once_ends_with_its_client(ipcmark, address):
+    server = serving(ipcmark, address, "--once")
+    assert ipcmark("connect", address, *QUICK, "-q").returncode == 0
+    assert server.wait(timeout=30) == 0
+
+
+def test_a_client_waits_for_its_server(ipcmark, address):
+    client = ipcmark.start("connect", address, *QUICK, "-q", "--retry", "60s")
+    time.sleep(0.5)
+    assert client.poll() is None
+    server = serving(ipcmark, address, "--once")
+    assert client.wait(timeout=60) == 0, client.stderr.read()
+    assert server.wait(timeout=30) == 0
+
+
+def test_a_client_without_a_server_gives_up(ipcmark, address):
+    begin = time.monotonic()
+    done = ipcmark("connect", address, *QUICK, "--retry", "300ms")
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1 and done.stderr.startswith("ipcmark: ")
+    assert 0.25 < time.monotonic() - begin < 20
+
+
+def test_ctrl_c_ends_a_client_that_waits(ipcmark, address):
+    client = ipcmark.start("connect", address, *QUICK, "--retry", "60s")
+    time.sleep(0.5)
+    client.send_signal(signal.SIGINT)
+    assert client.wait(timeout=20) != 0
+
+
+def test_a_killed_client_leaves_a_server_that_goes_on(ipcmark, address):
+    server = serving(ipcmark, address)
+    client = ipcmark.start("connect", address, "-d", "60s", "-q")
+    time.sleep(1)
+    client.kill()
+    client.wait()
+    done = ipcmark("connect", address, *QUICK, "-q")
+    assert done.returncode == 0, done.stderr
+    server.send_signal(signal.SIGINT)
+    assert server.wait(timeout=30) == 0
+
+
+def test_a_killed_server_fails_the_test_with_the_reason(ipcmark, address):
+    server = serving(ipcmark, address)
+    client = ipcmark.start("connect", address, "-d", "60s", "-q")
+    time.sleep(1)
+    server.kill()
+    server.wait()
+    assert client.wait(timeout=60) == 1
+    assert len(client.stderr.read().splitlines()) == 1
+    if address.startswith("unix:/"):  # kill -9 leaves the name that the user chose, and nothing else
+        (ipcmark.leftovers.folder / "meet").unlink(missing_ok=True)
+
+
+def test_an_address_that_is_taken_is_named(ipcmark, address):
+    server = serving(ipcmark, address)
+    done = ipcmark("serve", address)
+    assert done.returncode in (1, 2)
+    assert len(done.stderr.splitlines()) == 1
+    server.send_signal(signal.SIGINT)
+    assert server.wait(timeout=30) == 0
+
+
+def test_a_stranger_does_not_disturb(ipcmark, leftovers):
+    port = free_port()
+    address = f"tcp:127.0.0.1:{port}"
+    server = serving(ipcmark, address)
+    with socket.create_connection(("127.0.0.1", port)) as stranger:
+        stranger.sendall(b"GET / HTTP/1.1\r\n\r\n" * 100)
+    silent = socket.create_connection(("127.0.0.1", port))
+    done = ipcmark("connect", address, *QUICK, "-q", "--retry", "60s")
+    assert done.returncode == 0, done.stderr
+    silent.close()
+    server.send_signal(signal.SIGINT)
+    assert server.wait(timeout=30) == 0

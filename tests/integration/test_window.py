@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the timed window holds: only the transport. An independent witness, the module itself, says what happened."""
+
+import itertools
+import statistics
+
+import pytest
+from witness import Event
+
+DELAY_NS = 5_000_000
+WARMUP = 20
+COUNT = 40
+DROPPED = 1  # the first message after the warm-up
+THE_END = 1  # a last message that tells the server so
+
+
+def direction_of(document, name):
+    return document["results"][0][f"{name}_results"]
+
+
+def test_round_trip_latency_is_what_the_module_saw(ipcmark, witness):
+    document = ipcmark.measure(*witness.arguments(), "-s", 64, "-i", 2000, "-w", 100, "--round-trip")
+    trips = witness.trips()[0][100 + DROPPED :]
+    assert len(trips) == 2000
+    seen = statistics.median(trip.duration_ns for trip in trips)
+    latency = direction_of(document, "round_trip")["latency"]
+    assert latency["total_samples"] == 2000
+    # The host's stamps lie outside the module's, and next to them. Buckets are 0.1 % wide.
+    assert seen * 0.998 <= latency["median_ns"] <= seen * 1.5 + 5_000
+
+
+def test_send_delay_is_not_in_the_round_trip(ipcmark, witness):
+    document = ipcmark.measure(
+        *witness.arguments(), "-s", 64, "-i", COUNT, "-w", WARMUP, "--send-delay", "5ms", "--round-trip"
+    )
+    result = direction_of(document, "round_trip")
+    trips = witness.trips()[0]
+    measured = trips[-COUNT:]
+    gaps = [b.sent.begin_ns - a.returned.end_ns for a, b in itertools.pairwise(measured)]
+    assert min(gaps) >= DELAY_NS, "the delay was asked and must be there, between the round trips"
+    assert result["latency"]["median_ns"] < DELAY_NS / 2
+    assert result["latency"]["mean_ns"] * COUNT < DELAY_NS * COUNT / 2
+    # Nothing is under way during the delay, so it is in no window: the rate agrees with the latency.
+    product = result["latency"]["mean_ns"] * 1e-9 * result["throughput"]["messages_per_second"]
+    assert product == pytest.approx(1, abs=0.1)
+    assert document["results"][0]["test_config"]["send_delay_ns"] == DELAY_NS
+
+
+def test_send_delay_is_not_in_the_one_way_latency(ipcmark, witness):
+    document = ipcmark.measure(
+        *witness.arguments(), "-s", 64, "-i", COUNT, "-w", WARMUP, "--send-delay", "5ms", "--one-way"
+    )
+    result = direction_of(document, "one_way")
+    assert result["latency"]["median_ns"] < DELAY_NS / 2
+    assert result["throughput"]["duration_ns"] >= DELAY_NS * (COUNT - 1)
+
+
+def test_warm_up_obeys_no_send_delay(ipcmark, witness):
+    ipcmark.measure(*witness.arguments(), "-s", 64, "-i", 2, "-w", 100, "--send-delay", "5ms", "--round-trip")
+    warmup = witness.trips()[0][:100]
+    assert warmup[-1].returned.end_ns - warmup[0].sent.begin_ns < DELAY_NS * 100 / 2
+
+
+@pytest.mark.parametrize("direction", ["one_way", "round_trip"])
+def test_throughput_window_is_from_first_send_to_last_receive(ipcmark, witness, direction):
+    """Setting up takes 300 ms here: a clock that starts before the server would be far off."""
+    document = ipcmark.measure(
+        *witness.arguments(slow_accept="300ms"), "-s", 64, "-i", 3000, "-w", 50, f"--{direction.replace('_', '-')}"
+    )
+    throughput = direction_of(document, direction)["throughput"]
+    first, last = 50 + DROPPED, 50 + DROPPED + 3000 - 1
+    send = witness.of(Event.SEND, is_server=False)[first]
+    receive = witness.of(Event.RECV, is_server=direction == "one_way")[last]
+    window_ns = receive.end_ns - send.begin_ns
+    assert throughput["total_messages"] == 3000
+    assert throughput["total_bytes"] == 3000 * 64
+    assert window_ns * 0.95 <= throughput["duration_ns"] <= window_ns * 1.05 + 2_000_000
+    assert throughput["messages_per_second"] == pytest.approx(3000 / (throughput["duration_ns"] / 1e9), rel=1e-6)
+    assert throughput["bytes_per_second"] == pytest.approx(throughput["messages_per_second"] * 64, rel=1e-6)
+
+
+@pytest.mark.parametrize("direction", ["one-way", "round-trip"])
+def test_warm_up_runs_on_the_connection_that_is_measured(ipcmark, witness, direction):
+    ipcmark.measure(*witness.arguments(), "-s", 64, "-i", 100, "-w", 30, "-c", 2, f"--{direction}")
+    assert len(witness.of(Event.CONNECT, is_server=False)) == 2, (
+        "one connection an endpoint: warm-up has none of its own"
+    )
+    assert len(witness.of(Event.LISTEN, is_server=True)) == 1
+    sends = witness.of(Event.SEND, is_server=False)
+    assert len({record.pid for record in sends}) == 1
+    for endpoint in (0, 1):
+        assert sum(record.endpoint == endpoint for record in sends) == 30 + DROPPED + 50 + THE_END
+
+
+def test_first_message_can_be_kept(ipcmark, witness):
+    document = ipcmark.measure(
+        *witness.arguments(), "-s", 64, "-i", 100, "-w", 0, "--include-first-message", "--round-trip"
+    )
+    assert len(witness.trips()[0]) == 100
+    assert direction_of(document, "round_trip")["latency"]["total_samples"] == 100
+
+
+def test_reply_is_the_message_itself(ipcmark, witness):
+    ipcmark.measure(*witness.arguments(), "-s", 1000, "-i", 200, "-w", 10, "--round-trip")
+    for trip in witness.trips()[0]:
+        assert trip.sent.size == trip.returned.size == 1000
+        assert trip.sent.checksum == trip.returned.checksum
+
+
+@pytest.mark.parametrize("size", [1, 16, 64, 4096])
+def test_a_wrong_reply_is_found_and_reported(ipcmark, witness, size):
+    document = ipcmark.measure(
+        *witness.arguments(wrong_reply=100), "-s", size, "-i", 200, "-w", 10, "--round-trip", expect=None
+    )
+    result = document["results"][0]
+    assert result["round_trip_results"]["delivery"]["corrupted"] == 1
+    assert result["summary"]["error_count"] >= 1
+
+
+def test_late_reply_is_one_slow_sample_and_shifts_none(ipcmark, witness):
+    document = ipcmark.measure(
+        *witness.arguments(stall_at=100, stall="300ms"), "-s", 64, "-i", 200, "-w", 10, "--round-trip"
+    )
+    result = direction_of(document, "round_trip")
+    trips = witness.trips()[0][-200:]
+    assert sum(trip.duration_ns >= 300_000_000 for trip in trips) == 1
+    slow = [count for low, _, count in result["latency"]["histogram"] if low >= 290_000_000]
+    assert sum(slow) == 1
+    assert result["latency"]["total_samples"] == 200
+    assert result["latency"]["max_ns"] >= 300_000_000
+    assert result["delivery"]["lost"] == result["delivery"]["reordered"] == result["delivery"]["corrupted"] == 0
+
+
+def test_a_reply_that_never_came_is_no_sample(ipcmark, witness):
+    """The run is ended by its time-out: what was measured until then stays, and the waiting is not among it."""
+    document = ipcmark.measure(
+        *witness.arguments(stall_at=100, stall="1h"),
+        *["-s", 64, "-i", 200, "-w", 10, "--round-trip", "--timeout", "1s"],
+        expect=1,
+    )
+    result = document["results"][0]
+    assert "Failure" in result["status"]
+    measured = result["round_trip_results"]
+    assert measured["partial"]
+    assert measured["latency"]["total_samples"] == 99 - 10 - DROPPED
+    assert measured["latency"]["max_ns"] < 900_000_000
