@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Result documents as a flat list of what was measured in one direction, for plots and tables."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import documents
+
+DIRECTIONS = {"one_way": "One way", "round_trip": "Round trip"}
+
+
+@dataclass
+class Measurement:
+    """One direction of one result. Times in nanoseconds."""
+
+    source: str  # which of the documents
+    mechanism: str
+    direction: str  # a key of DIRECTIONS
+    size: int
+    concurrency: int
+    method: str  # blocking, async or direct
+    offered_rate: float | None  # messages a second, of an open loop
+    details: dict[str, str]  # every other input that is not as usual
+    latency: dict[str, Any]
+    messages_per_second: float
+    bytes_per_second: float
+    histogram: list[tuple[int, int, int]] = field(default_factory=list)  # lowest, highest, count
+    halvings: list[int] = field(default_factory=list)  # values at the quantiles 0, 1/2, 3/4, 7/8, …, 1
+
+    @property
+    def megabytes_per_second(self) -> float:
+        return self.bytes_per_second / 1e6
+
+    def key(self) -> tuple:
+        """The same for measurements of the same thing in different documents."""
+        return (
+            self.mechanism,
+            self.direction,
+            self.size,
+            self.concurrency,
+            self.method,
+            self.offered_rate,
+            tuple(sorted(self.details.items())),
+        )
+
+    def label(self) -> str:
+        """What it is, in few words, without the document."""
+        parts = [self.mechanism, size_text(self.size), self.method]
+        if self.concurrency != 1:
+            parts.append(f"×{self.concurrency}")
+        if self.offered_rate:
+            parts.append(f"{self.offered_rate:,.0f}/s")
+        return " ".join(parts + [f"{name} {value}" for name, value in sorted(self.details.items())])
+
+    def percentile(self, asked: float) -> float | None:
+        """Of those reported, else of the histogram."""
+        reported = documents.percentile(self.latency, asked)
+        if reported is not None or not self.histogram:
+            return reported
+        remaining = sum(count for _, _, count in self.histogram) * asked / 100
+        for _lowest, highest, count in self.histogram:
+            remaining -= count
+            if remaining <= 0:
+                return min(highest, self.latency["max_ns"])
+        return self.latency["max_ns"]
+
+    def curve(self) -> list[tuple[float, float]]:
+        """(percentile, latency), rising, as fine as the document allows."""
+        if self.histogram:
+            total = sum(count for _, _, count in self.histogram)
+            seen, points = 0, [(0.0, float(self.latency["min_ns"]))]
+            for _lowest, highest, count in self.histogram:
+                seen += count
+                if seen < total:  # a percentile of 100 has no place on this axis
+                    points.append((100 * seen / total, float(highest)))
+            return points
+        points = {float(each["percentile"]): float(each["value_ns"]) for each in self.latency.get("percentiles") or []}
+        points[0.0] = float(self.latency["min_ns"])
+        points |= {100 * (1 - 0.5**i): float(value) for i, value in enumerate(self.halvings[:-1])}
+        return sorted(points.items())
+
+
+def size_text(size: int) -> str:
+    """1 KiB for 1024."""
+    for unit, name in ((2**20, "MiB"), (2**10, "KiB")):
+        if size >= unit and size % unit == 0:
+            return f"{size // unit} {name}"
+    return f"{size} B"
+
+
+def measurements_of(document: dict[str, Any], source: str) -> list[Measurement]:
+    """Everything in a document that has figures."""
+    found = []
+    for result in document["results"]:
+        if documents.failure_of(result) is not None:
+            continue
+        for direction in DIRECTIONS:
+            metrics = result.get(f"{direction}_results")
+            if metrics and metrics.get("latency") and metrics.get("throughput"):
+                found.append(_measurement(result, direction, metrics, source))
+                if str((document.get("metadata") or {}).get("format", "")).startswith("ipcmark"):
+                    found[-1].halvings = metrics["latency"].get("histogram_data") or []
+    return found
+
+
+def _measurement(result: dict[str, Any], direction: str, metrics: dict[str, Any], source: str) -> Measurement:
+    config = result.get("test_config") or {}
+    direct, blocking = documents.is_direct(result), documents.is_blocking(result)
+    return Measurement(
+        source=source,
+        mechanism=documents.mechanism_of(result),
+        direction=direction,
+        size=int(config.get("message_size", 0)),
+        concurrency=int(config.get("concurrency", 1)),
+        method="direct" if direct else "blocking" if blocking else "async",
+        offered_rate=config.get("rate_per_second"),
+        details=_details(result, config),
+        latency=metrics["latency"],
+        messages_per_second=metrics["throughput"]["messages_per_second"],
+        bytes_per_second=metrics["throughput"]["bytes_per_second"],
+        histogram=[tuple(bucket) for bucket in metrics["latency"].get("histogram") or []],
+    )
+
+
+def _details(result: dict[str, Any], config: dict[str, Any]) -> dict[str, str]:
+    """What is not as usual."""
+    usual = {"wait_policy": "block", "window": 1, "batch": 1, "server_cpus": [], "client_cpus": [], "send_delay_ns": 0}
+    names = {"wait_policy": "wait", "server_cpus": "server on", "client_cpus": "client on", "send_delay_ns": "delay ns"}
+    details = {
+        names.get(name, name): ",".join(map(str, config[name])) if isinstance(config[name], list) else str(config[name])
+        for name, value in usual.items()
+        if config.get(name, value) not in (value, None)
+    }
+    if "send_delay_ns" not in config and result.get("input_send_delay"):
+        details["delay"] = str(result["input_send_delay"])
+    for option in (result.get("module") or {}).get("options") or []:
+        if option.get("given"):
+            details[option["name"]] = str(option["value"])
+    return details
