@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Child processes end as they should, with real processes."""
+
+import signal
+import threading
+import time
+import unittest
+
+from plugin_support import PluginTest
+
+from arcaflow_plugin_ipcmark import child
+
+# Says that it is ready by making a file, so that no signal comes before the trap.
+STUBBORN = "trap '' TERM; : > {ready}; while :; do sleep 0.1; done"
+GENTLE = "trap 'echo partial; exit 143' TERM; : > {ready}; while :; do sleep 0.05; done"
+
+
+class Child(PluginTest):
+    def setUp(self) -> None:
+        super().setUp()
+        self.ready = self.folder / "ready"
+        self.cancel = child.Cancel()
+
+    def run_shell(self, script: str, **kwargs) -> child.Ended:
+        kwargs.setdefault("timeout_s", 60)
+        return child.run(["sh", "-c", script.format(ready=self.ready)], cancel=self.cancel, **kwargs)
+
+    def cancel_when_ready(self) -> None:
+        def request():
+            self.wait_for(self.ready.exists, "the child")
+            self.cancel.request()
+
+        thread = threading.Thread(target=request)
+        thread.start()
+        self.addCleanup(thread.join)
+
+    def test_output_and_exit_code(self):
+        ended = self.run_shell("echo out; echo err >&2; exit 3")
+        self.assertEqual((ended.returncode, ended.stdout, ended.stderr), (3, "out\n", "err\n"))
+        self.assertEqual(ended.describe(), "exited with code 3")
+        self.assertFalse(ended.timed_out or ended.cancelled)
+
+    def test_signal_is_named(self):
+        self.assertEqual(self.run_shell("kill -SEGV $$").describe(), "was killed by SIGSEGV (signal 11)")
+
+    def test_long_output_is_whole_and_long_errors_are_cut(self):
+        ended = self.run_shell("yes 0123456789 | head -c 3000000; yes error | head -c 3000000 >&2; echo last >&2")
+        self.assertEqual(len(ended.stdout), 3_000_000)
+        self.assertEqual(len(ended.stderr), child.TAIL_BYTES)
+        self.assertTrue(ended.stderr.endswith("last\n"))
+
+    def test_time_out_keeps_what_a_gentle_child_says(self):
+        ended = self.run_shell(GENTLE, timeout_s=0.5)
+        self.assertTrue(ended.timed_out)
+        self.assertEqual((ended.returncode, ended.stdout), (143, "partial\n"))
+
+    def test_time_out_kills_a_stubborn_child_after_the_grace(self):
+        begin = time.monotonic()
+        ended = self.run_shell(STUBBORN, timeout_s=0.5, grace_s=0.5)
+        self.assertTrue(ended.timed_out)
+        self.assertEqual(ended.returncode, -signal.SIGKILL)
+        self.assertLess(time.monotonic() - begin, 30)
+
+    def test_cancel_while_it_runs(self):
+        self.cancel_when_ready()
+        ended = self.run_shell(GENTLE)
+        self.assertTrue(ended.cancelled)
+        self.assertFalse(ended.timed_out)
+        self.assertEqual(ended.stdout, "partial\n")
+
+    def test_cancel_before_it_starts(self):
+        self.cancel.request()
+        self.assertTrue(self.run_shell("sleep 60").cancelled)
+
+    def test_cancel_of_another_run_does_not_matter(self):
+        child.Cancel().request()
+        self.assertFalse(self.run_shell("sleep 0.2").cancelled)
+
+    def test_grandchildren_are_killed_with_a_child_that_ended(self):
+        ended = self.run_shell("sleep 60 & (trap '' TERM; sleep 60) & exit 0")
+        self.assertEqual(ended.returncode, 0)
+        self.assert_nothing_runs(within_s=2)
+
+    def test_grandchildren_are_killed_with_a_child_that_timed_out(self):
+        self.run_shell("sleep 60 & " + STUBBORN, timeout_s=0.5, grace_s=0.2)
+        self.assert_nothing_runs(within_s=2)
+
+    def test_a_pipe_held_by_a_process_that_left_the_session_is_not_waited_for(self):
+        begin = time.monotonic()
+        self.run_shell("setsid sleep 7 & exit 0")
+        self.assertLess(time.monotonic() - begin, 6)
+
+    def test_missing_program(self):
+        with self.assertRaises(OSError):
+            child.run([str(self.folder / "nothing")], 5, self.cancel)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,136 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""From inputs to the command line."""
+
+import unittest
+
+import plugin_support  # noqa: F401
+
+from arcaflow_plugin_ipcmark import command
+from arcaflow_plugin_ipcmark.ipcmark_schema import Clock, ConnectParams, ServeParams, TestRunConfig, WaitPolicy
+
+
+def arguments(*mechanisms: str, **inputs) -> str:
+    return " ".join(command.run_arguments(TestRunConfig(mechanisms=list(mechanisms or ("uds",)), **inputs)))
+
+
+class RunArguments(unittest.TestCase):
+    def test_defaults_are_all_said(self):
+        self.assertEqual(
+            arguments(),
+            "run -m uds -s 1024 -i 10000 -c 1 --blocking -w 1000 --percentiles 50 95 99 99.9 --one-way --round-trip"
+            " --schema ipcmark --output-file -",
+        )
+
+    def test_every_published_input_arrives(self):
+        line = arguments(
+            "uds",
+            "tcp",
+            "shm",
+            "pmq",
+            message_size=64,
+            msg_count=5,
+            concurrency=2,
+            blocking=True,
+            buffer_size=4096,
+            warmup_iterations=0,
+            percentiles=[50.0, 99.99],
+            one_way=True,
+            send_delay="10us",
+            server_affinity=0,
+            client_affinity=1,
+            shm_direct=True,
+            continue_on_error=True,
+            quiet=True,
+            include_first_message=True,
+            host="127.0.0.2",
+            port=9000,
+            pmq_priority=3,
+            extra_args=["--debug-module"],
+        )
+        for part in (
+            "-m uds tcp shm pmq -s 64 -i 5 -c 2 --blocking -w 0 --percentiles 50 99.99 --one-way",
+            "--send-delay 10us",
+            "--server-affinity 0 --client-affinity 1",
+            "--buffer-size 4096",
+            "--host 127.0.0.2 --port 9000",
+            "--pmq-priority 3",
+            "--shm-direct --include-first-message --continue-on-error --quiet",
+            "--debug-module --schema",
+        ):
+            self.assertIn(part, line)
+        self.assertNotIn("--round-trip", line)
+
+    def test_everything_that_ipcmark_adds_arrives(self):
+        line = arguments(
+            rate=2500.5,
+            wait=WaitPolicy.adaptive,
+            spin="50us",
+            window=8,
+            batch=4,
+            repeat=3,
+            server_cpus="0-1",
+            client_cpus="2,3",
+            clock=Clock.monotonic,
+            module_options={"type": "seqpacket", "tcp.nodelay": "false"},
+            module_path=["/a", "/b"],
+        )
+        for part in (
+            "--server-affinity 0-1 --client-affinity 2,3 --wait adaptive:50us --rate 2500.5 --window 8 --batch 4"
+            " --repeat 3 --clock monotonic",
+            "-O tcp.nodelay=false -O type=seqpacket --module-path /a --module-path /b",
+        ):
+            self.assertIn(part, line)
+
+    def test_duration_wins_over_count(self):
+        line = arguments(duration="3s", msg_count=5)
+        self.assertIn("-d 3s", line)
+        self.assertNotIn("-i", line.split())
+
+    def test_mode_is_always_said(self):
+        self.assertIn("--blocking", arguments().split())
+        self.assertIn("--blocking", arguments(blocking=None).split())
+        self.assertIn("--async", arguments(blocking=False).split())
+        self.assertIn("--blocking", arguments("shm", blocking=False, shm_direct=True).split())
+
+    def test_large_rates_have_no_exponent(self):
+        self.assertIn("--rate 15000000 ", arguments(rate=1.5e7))
+
+    def test_inputs_for_other_mechanisms_are_left_out_and_named(self):
+        test = TestRunConfig(mechanisms=["uds"], port=9000, pmq_priority=1, shm_direct=True)
+        line = command.run_arguments(test)
+        for flag in ("--port", "--pmq-priority", "--shm-direct"):
+            self.assertNotIn(flag, line)
+        self.assertEqual(len(command.not_for_these_mechanisms(test)), 3)
+        every = TestRunConfig(mechanisms=["all"], port=9000, pmq_priority=1, shm_direct=True)
+        self.assertEqual(command.not_for_these_mechanisms(every), [])
+
+    def test_contradictions_are_named(self):
+        for inputs, words in (
+            ({"server_affinity": 0, "server_cpus": "1"}, ("server_affinity", "server_cpus")),
+            ({"spin": "1us"}, ("spin", "adaptive")),
+            ({"spin": "1us", "wait": WaitPolicy.block}, ("spin", "adaptive")),
+        ):
+            with self.subTest(inputs), self.assertRaises(command.InputError) as caught:
+                arguments(**inputs)
+            for word in words:
+                self.assertIn(word, str(caught.exception))
+
+
+class OtherSteps(unittest.TestCase):
+    def test_serve(self):
+        params = ServeParams(address="unix:@here", server_cpus="0", once=True, module_path=["/a"], extra_args=["-v"])
+        self.assertEqual(
+            command.serve_arguments(params),
+            ["serve", "unix:@here", "--once", "--server-affinity", "0", "--module-path", "/a", "-v"],
+        )
+
+    def test_connect(self):
+        params = ConnectParams(address="tcp:127.0.0.1:1", tests=[TestRunConfig(mechanisms=["uds"])], retry="5s")
+        line = command.connect_arguments(params, params.tests[0])
+        self.assertEqual(line[:4], ["connect", "tcp:127.0.0.1:1", "--retry", "5s"])
+        self.assertIn("--blocking", line)
+
+
+if __name__ == "__main__":
+    unittest.main()

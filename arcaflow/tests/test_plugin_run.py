@@ -1,0 +1,159 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The steps with the real program."""
+
+import shutil
+import socket
+import threading
+import time
+import unittest
+from pathlib import Path
+
+from plugin_support import PluginTest
+
+from arcaflow_plugin_ipcmark import ipcmark_plugin
+from arcaflow_plugin_ipcmark.ipcmark_schema import ConnectParams, InputParams, ServeParams, TestRunConfig
+
+# In the order of 'all'.
+NAMES = {"uds": "UnixDomainSocket", "shm": "SharedMemory", "tcp": "TcpSocket", "pmq": "PosixMessageQueue"}
+
+
+class RealRun(PluginTest):
+    def setUp(self) -> None:
+        super().setUp()
+        self.program = Path(self.use_real_binary())
+
+    def run_benchmark(self, *tests: dict, step=None):
+        configs = [
+            TestRunConfig(**{"mechanisms": ["uds"], "msg_count": 200, "warmup_iterations": 20, **test})
+            for test in tests
+        ]
+        return ipcmark_plugin.RunBenchmark.run_benchmark._handler(
+            step or ipcmark_plugin.RunBenchmark(), InputParams(configs)
+        )
+
+    def test_four_mechanisms_in_both_modes(self):
+        output_id, output = self.run_benchmark({"mechanisms": ["all"]}, {"mechanisms": list(NAMES), "blocking": False})
+        self.assertEqual(output_id, "success", output)
+        self.assertIsNone(output.errors)
+        self.assertEqual([result.mechanism for result in output.results], 2 * list(NAMES.values()))
+        self.assertEqual(
+            [result.test_config.mode for result in output.results], 4 * ["blocking"] + 4 * ["asynchronous"]
+        )
+        self.assertEqual(len(output.iteration_aggregates.tests), 16)
+        self.assertEqual(output.metadata.total_tests, 8)
+        self.assertEqual(output.summary.total_messages, sum(r.summary.total_messages_sent for r in output.results))
+
+    def test_iterations_are_counted_together(self):
+        _, output = self.run_benchmark({"iterations": 3, "one_way": True}, {"repeat": 2, "one_way": True})
+        (aggregate,) = output.iteration_aggregates.tests
+        self.assertEqual((aggregate.iterations_completed, aggregate.direction), (5, "one_way"))
+        rates = [result.one_way_results.throughput.bytes_per_second / 1e6 for result in output.results]
+        self.assertAlmostEqual(aggregate.throughput_mbps.mean, sum(rates) / 5)
+        self.assertEqual(
+            (aggregate.throughput_mbps.min_value, aggregate.throughput_mbps.max_value), (min(rates), max(rates))
+        )
+
+    def test_a_failed_test_keeps_the_results_of_the_others(self):
+        output_id, output = self.run_benchmark({}, {"mechanisms": ["usd"]}, {"message_size": 64})
+        self.assertEqual(output_id, "success")
+        self.assertEqual([result.input_test for result in output.results], [1, 3])
+        self.assertIn("usd", output.errors[0].error)
+        self.assertIn("uds", output.errors[0].error)  # the nearest name
+
+    def test_a_failed_mechanism_keeps_the_others_of_its_test(self):
+        taken = self.enterContext(socket.socket())
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        test = {"mechanisms": ["uds", "tcp", "shm"], "port": taken.getsockname()[1]}
+        for go_on, mechanisms in ((True, ["uds", "tcp", "shm"]), (False, ["uds", "tcp"])):
+            with self.subTest(continue_on_error=go_on):
+                output_id, output = self.run_benchmark({**test, "continue_on_error": go_on})
+                self.assertEqual(output_id, "success", output)
+                self.assertEqual([result.mechanism for result in output.results], [NAMES[name] for name in mechanisms])
+                self.assertEqual(output.results[1].status, "Failure")
+                self.assertIn(str(test["port"]), output.results[1].failure_reason)
+                self.assertEqual(bool(output.errors), not go_on)
+
+    def test_no_cpu_of_that_number(self):
+        output_id, output = self.run_benchmark({"server_affinity": 4095})
+        self.assertEqual(output_id, "error")
+        self.assertIn("4095", output.error)
+
+    def test_third_party_module_by_name(self):
+        found = sorted(self.program.parent.parent.glob("modules/null/*.so"))
+        if not found:
+            self.skipTest("an installed ipcmark has its modules elsewhere")
+        folder = self.folder / "modules"
+        folder.mkdir(mode=0o755)
+        shutil.copy(found[0], folder)
+        output_id, output = self.run_benchmark({"mechanisms": ["null"], "module_path": [str(folder)], "one_way": True})
+        self.assertEqual(output_id, "success", output)
+        self.assertTrue(output.results[0].module.path.startswith(str(folder)), output.results[0].module.path)
+
+    def test_time_out_keeps_what_was_measured(self):
+        output_id, output = self.run_benchmark({"duration": "5m", "one_way": True, "timeout": 2})
+        self.assertEqual(output_id, "success", output)
+        self.assertIn("Test 1 timed out after 2 seconds", output.errors[0].error)
+        self.assertTrue(output.results[0].partial)
+        self.assertGreater(output.results[0].one_way_results.latency.total_samples, 0)
+        self.assertEqual(output.iteration_aggregates.tests, [])
+
+    def test_cancel_keeps_what_was_measured(self):
+        step = ipcmark_plugin.RunBenchmark()
+
+        def cancel() -> None:
+            self.wait_for(lambda: any("5m" in line for line in self.processes().values()), "the long test")
+            time.sleep(0.5)
+            step.cancel.request()
+
+        thread = threading.Thread(target=cancel)
+        thread.start()
+        self.addCleanup(thread.join)
+        output_id, output = self.run_benchmark({}, {"duration": "5m", "round_trip": True}, {}, step=step)
+        self.assertEqual(output_id, "success", output)
+        self.assertTrue(output.cancelled)
+        self.assertEqual([result.input_test for result in output.results], [1, 2])
+        self.assertTrue(output.results[1].partial)
+        self.assert_nothing_runs()
+
+
+class TwoEnds(PluginTest):
+    def test_serve_and_connect(self):
+        self.use_real_binary()
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            address = f"tcp:127.0.0.1:{free.getsockname()[1]}"
+        server, served = ipcmark_plugin.Serve(), []
+        thread = threading.Thread(
+            target=lambda: served.append(ipcmark_plugin.Serve.serve._handler(server, ServeParams(address=address)))
+        )
+        thread.start()
+        try:
+            tests = [
+                TestRunConfig(mechanisms=[name], msg_count=100, warmup_iterations=10) for name in ("tcp", "uds", "shm")
+            ]
+            output_id, output = ipcmark_plugin.Connect.connect._handler(
+                ipcmark_plugin.Connect(), ConnectParams(address=address, tests=tests)
+            )
+        finally:
+            server.cancel.request()
+            thread.join(60)
+        self.assertEqual(output_id, "success", output)
+        self.assertIsNone(output.errors)
+        self.assertEqual(len(output.results), 3)
+        self.assertEqual(served[0][0], "success", served)
+        self.assertTrue(served[0][1].cancelled)
+
+    def test_connect_to_nobody(self):
+        self.use_real_binary()
+        output_id, output = ipcmark_plugin.Connect.connect._handler(
+            ipcmark_plugin.Connect(),
+            ConnectParams(address="tcp:127.0.0.1:1", tests=[TestRunConfig(mechanisms=["uds"])], retry="200ms"),
+        )
+        self.assertEqual(output_id, "error")
+        self.assertIn("127.0.0.1:1", output.error)
+
+
+if __name__ == "__main__":
+    unittest.main()

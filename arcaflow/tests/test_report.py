@@ -1,0 +1,179 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The report: what is in the page, and that a browser draws it."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import unittest
+from html.parser import HTMLParser
+
+from plugin_support import TIMEOUT_S, UTILS, PluginTest
+from sample_documents import engine_output, ipcmark_document, ipcmark_result, rusty_document, scaled
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--virtual-time-budget=15000",
+    "--window-size=1280,12000",
+]
+
+
+def matrix(factor: float) -> dict:
+    """A document that has something for every plot."""
+    results = []
+    for mechanism, speed in (("UnixDomainSocket", 1), ("TcpSocket", 1.6), ("SharedMemory", 0.3)):
+        for size in (64, 1024):
+            for endpoints in (1, 2, 4):
+                result = scaled(ipcmark_result(mechanism=mechanism), factor * speed * endpoints**0.3)
+                result["test_config"].update(message_size=size, concurrency=endpoints)
+                results.append(result)
+    for rate in (1000, 5000, 20_000):
+        result = scaled(ipcmark_result(), factor * (1 + rate / 10_000))
+        result["test_config"]["rate_per_second"] = rate
+        results.append(result)
+    return ipcmark_document(results)
+
+
+class ReportTest(PluginTest):
+    def report(self, *documents: dict | str, expect: int = 0) -> str:
+        """The page, or what was said where the exit code is another."""
+        paths = []
+        for number, document in enumerate(documents, start=1):
+            paths.append(self.folder / f"run{number}.json")
+            paths[-1].write_text(document if isinstance(document, str) else json.dumps(document))
+        self.page = self.folder / "report.html"
+        done = subprocess.run(
+            [sys.executable, str(UTILS / "python" / "report.py"), "-o", str(self.page), *map(str, paths)],
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+        )
+        self.assertEqual(done.returncode, expect, done.stderr)
+        return self.page.read_text() if expect == 0 else done.stderr
+
+
+class Report(ReportTest):
+    def test_needs_no_network(self):
+        class References(HTMLParser):
+            found: list[str] = []  # noqa: RUF012
+
+            def handle_starttag(self, tag, attrs):
+                self.found += [value for name, value in attrs if name in ("src", "href", "data", "action")]
+
+        parser = References()
+        text = self.report(ipcmark_document())
+        parser.feed(text)
+        self.assertEqual(parser.found, [])
+        self.assertNotIn("@import", re.sub(r"<script>.*?</script>", "", text, flags=re.S))
+
+    def test_reads_everything_that_there_is(self):
+        for document in (
+            ipcmark_document(),
+            *map(rusty_document, ("mbps", "mb_s", "megabytes_per_sec")),
+            engine_output(ipcmark_document()),
+        ):
+            self.assertIn("uds 1 KiB blocking", self.report(document))
+
+    def test_machine_warnings_and_failures(self):
+        result = ipcmark_result(warnings=[{"code": "x", "cause": "a cause", "remedy": "a remedy"}])
+        result["one_way_results"]["audit"] = [
+            {"id": "littles-law", "value": 0.1, "expectation": "about 1", "verdict": "suspicious"},
+            {"id": "cpu-placement", "value": 1.0, "expectation": "as asked", "verdict": "ok"},
+        ]
+        document = ipcmark_document([result, ipcmark_result(status={"Failure": "<b>port</b> taken"})])
+        document["metadata"]["warnings"] = [{"code": "y", "cause": "governor powersave", "remedy": "set performance"}]
+        document["metadata"]["system_info"]["cpu_model"] = "Some CPU"
+        document["errors"] = [{"test": 2, "iteration": 1, "mechanisms": ["tcp"], "error": "Test 2 timed out"}]
+        text = self.report(document)
+        for words in (
+            "a cause",
+            "a remedy",
+            "littles-law is 0.1; expected: about 1",
+            "governor powersave",
+            "&lt;b&gt;port&lt;/b&gt; taken",
+            "Test 2 timed out",
+            "Some CPU",
+        ):
+            self.assertIn(words, text)
+        self.assertNotIn("cpu-placement is", text)
+
+    def test_comparison(self):
+        text = self.report(ipcmark_document(), ipcmark_document([scaled(ipcmark_result(), 2)]))
+        self.assertIn("Comparison: run2 against run1", text)
+        self.assertIn("-50.0 %", text)
+        different = ipcmark_document([ipcmark_result(mechanism="TcpSocket")])
+        self.assertIn("no measurement in common", self.report(ipcmark_document(), different))
+        self.assertNotIn("Comparison", self.report(ipcmark_document()))
+
+    def test_bad_input_is_one_line(self):
+        said = self.report("{", expect=1)
+        self.assertIn("run1.json", said)
+        self.assertEqual(said.count("\n"), 1)
+
+
+@unittest.skipIf(os.environ.get("IPCMARK_NO_BROWSER"), "IPCMARK_NO_BROWSER is set")
+class Browser(ReportTest):
+    def browse(self, *arguments: str) -> str:
+        program = next(filter(None, map(shutil.which, BROWSERS)), None)
+        self.assertTrue(program, f"none of {', '.join(BROWSERS)} is installed (or set IPCMARK_NO_BROWSER)")
+        profile = self.folder / "profile"
+        done = subprocess.run(
+            [program, *FLAGS, f"--user-data-dir={profile}", *arguments, f"file://{self.page}"],
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def test_every_plot_is_drawn(self):
+        self.report(matrix(1), matrix(1.2))
+        drawn = self.browse("--dump-dom")
+        titles = ["Better or worse"] + 2 * [
+            "Latency by percentile",
+            "Distribution of latency",
+            "Throughput",
+            "Latency by message size",
+            "Scaling with endpoints",
+            "Saturation: latency by offered rate",
+        ]
+        plots = drawn.split('<div class="plot">')[1:]
+        self.assertEqual(len(plots), len(titles))
+        for title, plot in zip(titles, plots, strict=True):
+            with self.subTest(title):
+                self.assertIn(f">{title}</text>", plot)
+                # Lines or bars with more than one point, not just axes.
+                paths = re.findall(r'<path class="js-line" d="([^"]+)"', plot.replace("\n", " "))
+                paths += re.findall(r'class="points".*?<path d="([^"]+)"', plot, flags=re.S)
+                self.assertTrue(any(len(path) > 20 for path in paths), "nothing is drawn")
+                self.assertNotIn("NaN", "".join(paths))
+
+    def test_screenshot_shows_them(self):
+        from PIL import Image
+
+        self.report(matrix(1), matrix(1.2))
+        shot = self.folder / "report.png"
+        self.browse(f"--screenshot={shot}")
+        with Image.open(shot) as image:
+            self.assertEqual(image.size, (1280, 12000))
+            colors = image.convert("RGB").getcolors(maxcolors=1 << 24)
+        # The colours of plotly's first three lines, each on at least some hundred pixels.
+        count = {color: number for number, color in colors}
+        for color in ((0x63, 0x6E, 0xFA), (0xEF, 0x55, 0x3B), (0x00, 0xCC, 0x96)):
+            self.assertGreater(count.get(color, 0), 300, f"#{bytes(color).hex()} is hardly there")
+        self.assertGreater(count.get((255, 255, 255), 0), 1_000_000)
+
+
+if __name__ == "__main__":
+    unittest.main()
