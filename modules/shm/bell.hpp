@@ -3,12 +3,13 @@
 
 #include "layout.hpp"
 
+#include <ipcmark/module_kit/membarrier.hpp>
+
 #include <atomic>
 #include <climits>
 #include <cstdint>
 
 #include <linux/futex.h>
-#include <linux/membarrier.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -19,15 +20,11 @@
 // the other side needs none.
 namespace ipcmark::shm {
 
-inline long membarrier(int command) noexcept {
-    return ::syscall(SYS_membarrier, command, 0, 0);
-}
-
 // Lets other processes' membarriers count for this process. False where the kernel has none.
 inline bool take_part_in_membarriers() noexcept {
-    const auto commands = membarrier(MEMBARRIER_CMD_QUERY);
+    const auto commands = kit::membarrier(MEMBARRIER_CMD_QUERY);
     return commands > 0 && (commands & MEMBARRIER_CMD_GLOBAL_EXPEDITED) != 0 &&
-           membarrier(MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED) == 0;
+           kit::membarrier(MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED) == 0;
 }
 
 // Sleeps while the bell is armed for it. Ends early now and then, for no reason.

@@ -28,7 +28,7 @@ inline void Endpoint::barrier_before_sleep(Bell& bell) noexcept {
     // sleep makes one here.
     if (control_->sides[1 - side_].expedited.load(std::memory_order_acquire) != 0) {
         bell.one_sided.store(1, std::memory_order_relaxed);
-        membarrier(MEMBARRIER_CMD_GLOBAL_EXPEDITED);
+        kit::membarrier(MEMBARRIER_CMD_GLOBAL_EXPEDITED);
     }
 }
 
