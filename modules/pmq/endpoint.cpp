@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "endpoint.hpp"
 
+#include "queue_calls.hpp"
+
+#include <ipcmark/module_kit/membarrier.hpp>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -140,6 +144,7 @@ void Endpoint::attach() {
             kit::throw_errno("watch a message queue");
         }
     }
+    release_makes_barrier_ = kit::prepare_private_membarrier();
     watch_ = kit::PeerWatch::Registration(socket_.get(), *this);
 }
 
@@ -159,7 +164,7 @@ void Endpoint::peer_left() noexcept {
 // A receiver that is blocked wakes by a message of no bytes. If the queue has no room for that, the receiver is not
 // blocked, and looks at attention_ before it takes the message after next.
 void Endpoint::wake_self() noexcept {
-    [[maybe_unused]] const auto sent = ::mq_timedsend(rx_.get(), "", 0, wake_priority, &at_once);
+    [[maybe_unused]] const auto sent = queue_send(rx_.get(), "", 0, wake_priority, &at_once);
     if (blocking_) {
         release_sender();
     }
@@ -176,6 +181,9 @@ void Endpoint::release_sender() noexcept {
     constexpr int pauses_to_go_by_itself = 5; // a receiver that is at work makes room
     constexpr int most_pauses = 400;
     const std::scoped_lock lock(release_mutex_);
+    if (release_makes_barrier_) {
+        kit::membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+    }
     for (int round = 0; sending_.load() && round < most_pauses; ++round) {
         mq_attr attributes{};
         if (round >= pauses_to_go_by_itself && ::mq_getattr(tx_.get(), &attributes) == 0 &&
@@ -191,14 +199,14 @@ void Endpoint::take_back_last(std::size_t depth) noexcept {
     auto* const messages = reinterpret_cast<char*>(taken_out_.get());
     std::size_t count = 0;
     for (; count <= depth; ++count) {
-        const auto got = ::mq_timedreceive(tx_.get(), messages + count * tx_size_, tx_size_, nullptr, &at_once);
+        const auto got = queue_receive(tx_.get(), messages + count * tx_size_, tx_size_, &at_once);
         if (got < 0) {
             break;
         }
         taken_sizes_[count] = static_cast<std::size_t>(got);
     }
     for (std::size_t i = 0; i < std::min(count, depth); ++i) {
-        ::mq_timedsend(tx_.get(), messages + i * tx_size_, taken_sizes_[i], priority_, &at_once);
+        queue_send(tx_.get(), messages + i * tx_size_, taken_sizes_[i], priority_, &at_once);
     }
 }
 
@@ -264,9 +272,14 @@ ipcmark_status Endpoint::attempt_send(const void* data, std::size_t size) noexce
         return refuse_size(size);
     }
     // Either release_sender sees that a send may be blocked, or this sees the reason to stop.
-    sending_.store(true);
+    sending_.store(true, std::memory_order_relaxed);
+    if (release_makes_barrier_) [[likely]] {
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+    } else {
+        std::atomic_thread_fence(std::memory_order_seq_cst);
+    }
     auto status = reason_to_stop_sending();
-    while (status == IPCMARK_OK && ::mq_send(tx_.get(), static_cast<const char*>(data), size, priority_) != 0) {
+    while (status == IPCMARK_OK && queue_send(tx_.get(), data, size, priority_) != 0) {
         status = after_failed_send(errno);
     }
     if (recalled_.load(std::memory_order_relaxed)) [[unlikely]] {
@@ -279,12 +292,12 @@ ipcmark_status Endpoint::attempt_send(const void* data, std::size_t size) noexce
 ipcmark_status Endpoint::attempt_recv(void* data, std::size_t capacity, std::size_t& size) noexcept {
     // The kernel refuses a buffer that is smaller than the messages may be.
     const bool direct = capacity >= rx_size_;
-    auto* const into = direct ? static_cast<char*>(data) : reinterpret_cast<char*>(rx_buffer_.data());
+    auto* const into = direct ? data : rx_buffer_.data();
     for (;;) {
         if (const auto status = reason_to_stop_receiving(); status != IPCMARK_OK) [[unlikely]] {
             return status;
         }
-        const auto got = ::mq_receive(rx_.get(), into, direct ? capacity : rx_size_, nullptr);
+        const auto got = queue_receive(rx_.get(), into, direct ? capacity : rx_size_);
         if (got > 0) [[likely]] {
             size = static_cast<std::size_t>(got);
             return direct ? IPCMARK_OK : deliver(data, capacity, size);

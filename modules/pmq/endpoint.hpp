@@ -90,7 +90,8 @@ private:
     bool tx_fixed_;
     std::uint64_t max_size_;
     unsigned priority_;
-    bool blocking_; // the descriptions are without O_NONBLOCK
+    bool blocking_;                      // the descriptions are without O_NONBLOCK
+    bool release_makes_barrier_ = false; // between sending_ and attention_, for the sender too
     std::uint32_t wait_policy_;
     std::uint64_t spin_ns_;
     std::atomic<bool> attention_{false}; // interrupt_ or left_ is set
