@@ -114,6 +114,7 @@ private:
     template <class Probe> ipcmark_status wait(Ends& ends, Probe probe) noexcept;
     template <class Probe> ipcmark_status spin(Ends& ends, Probe probe) noexcept;
     template <class Probe> ipcmark_status stop_or(Probe probe) noexcept;
+    bool sleeps_with_membarrier(Bell& bell) noexcept;
     void barrier_before_sleep(Bell& bell) noexcept;
     [[nodiscard]] bool must_look() const noexcept { return attention_.load(std::memory_order_relaxed); }
     [[nodiscard]] ipcmark_status corrupt() const noexcept;

@@ -19,15 +19,24 @@ template <class Probe> ipcmark_status Endpoint::stop_or(Probe probe) noexcept {
                                          : kit::record_hot(IPCMARK_PEER_GONE, 0, "the peer closed its end or died");
 }
 
+// Whether the peer may leave its barrier out because each sleep of this side makes one for both: an adaptive side,
+// whose sleeps are seldom, from the moment on that the peer's process takes part. Not a polled one: arm makes its own
+// barrier.
+inline bool Endpoint::sleeps_with_membarrier(Bell& bell) noexcept {
+    if (bell.one_sided.load(std::memory_order_relaxed) != 0) {
+        return true;
+    }
+    if (wait_policy_ != IPCMARK_WAIT_ADAPTIVE || polled_ || !expedited_ ||
+        control_->sides[1 - side_].expedited.load(std::memory_order_acquire) == 0) {
+        return false;
+    }
+    bell.one_sided.store(1, std::memory_order_relaxed);
+    return true;
+}
+
 inline void Endpoint::barrier_before_sleep(Bell& bell) noexcept {
     std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (wait_policy_ != IPCMARK_WAIT_ADAPTIVE || !expedited_) {
-        return;
-    }
-    // The peer's process takes part from some moment on. From then on the peer may leave its barrier out, since each
-    // sleep makes one here.
-    if (control_->sides[1 - side_].expedited.load(std::memory_order_acquire) != 0) {
-        bell.one_sided.store(1, std::memory_order_relaxed);
+    if (sleeps_with_membarrier(bell)) {
         kit::membarrier(MEMBARRIER_CMD_GLOBAL_EXPEDITED);
     }
 }
@@ -74,6 +83,8 @@ template <class Probe> ipcmark_status Endpoint::spin(Ends& ends, Probe probe) no
 
 template <class Probe> [[gnu::noinline]] ipcmark_status Endpoint::wait(Ends& ends, Probe probe) noexcept {
     if (wait_policy_ != IPCMARK_WAIT_BLOCK) {
+        // Told before the first sleep: a side that only ever polls costs the other one no barrier either.
+        sleeps_with_membarrier(*ends.own);
         if (const auto status = spin(ends, probe); status != IPCMARK_WOULD_BLOCK) {
             return status;
         }
