@@ -56,13 +56,10 @@ template <class Clock> LoopEnd serve_one_way_batched(const LoopContext& context)
             return {status != IPCMARK_OK ? status : IPCMARK_INTERNAL, "recv_batch"};
         }
         const std::uint64_t now = Clock::now();
-        for (std::size_t at = 0; at < received; ++at) {
-            const auto* payload = static_cast<const std::uint8_t*>(messages[at].data);
-            if (receiver.is_end(payload, messages[at].size)) [[unlikely]] {
-                receiver.finish(payload);
-                return {};
-            }
-            receiver.take(payload, messages[at].size, now);
+        if (const std::size_t taken = receiver.take_batch({messages.data(), received}, now); taken != received)
+            [[unlikely]] {
+            receiver.finish(static_cast<const std::uint8_t*>(messages[taken].data));
+            return {};
         }
     }
 }

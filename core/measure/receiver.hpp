@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace ipcmark {
 
@@ -74,6 +75,23 @@ public:
         }
     }
 
+    // Messages of one call that have all arrived by `now`. Those of one send call have one stamp, so they are one entry
+    // of the histogram with their count; whatever is not as expected is left to take(). Returns how many were taken:
+    // all but from the message on that ends the run.
+    std::size_t take_batch(std::span<const ipcmark_rx_message> messages, std::uint64_t now) noexcept {
+        std::size_t at = 0;
+        while (at < messages.size()) {
+            at += take_alike(messages.subspan(at), now);
+            if (at == messages.size())
+                break;
+            const auto* const payload = static_cast<const std::uint8_t*>(messages[at].data);
+            if (is_end(payload, messages[at].size)) [[unlikely]]
+                break;
+            take(payload, messages[at++].size, now);
+        }
+        return at;
+    }
+
     // After the last message, the end message or an interrupt: leaves the sums in the slot.
     void finish(const std::uint8_t* end_message) noexcept {
         if (end_message != nullptr && size_ >= envelope_bytes)
@@ -90,6 +108,29 @@ public:
     [[nodiscard]] Recorder& recorder() noexcept { return recorder_; }
 
 private:
+    // Takes the messages at the front that continue the sequence with the stamp of the first of them, when nothing but
+    // their latency is to be kept. Returns their number.
+    std::size_t take_alike(std::span<const ipcmark_rx_message> messages, std::uint64_t now) noexcept {
+        if (!measuring_ || open_loop_ || size_ < tailed_bytes || recorder_.keeps_samples())
+            return 0;
+        const std::uint64_t first = tracker_.expected();
+        const std::uint64_t stamp = read_stamp(static_cast<const std::uint8_t*>(messages[0].data));
+        std::size_t alike = 0;
+        for (; alike < messages.size(); ++alike) {
+            const auto* const payload = static_cast<const std::uint8_t*>(messages[alike].data);
+            const std::uint64_t sequence = first + alike;
+            if (!is_echo(payload, messages[alike].size, size_, stamp, sequence))
+                break;
+        }
+        if (alike != 0) {
+            cpus_.look();
+            tracker_.arrived_in_order(alike);
+            recorder_.record_alike(stamp, now, alike);
+            slot_->consumed.store(tracker_.expected(), std::memory_order_release);
+        }
+        return alike;
+    }
+
     void record(Recorder& recorder, std::uint64_t sequence, std::uint64_t stamp, std::uint64_t now) noexcept {
         if (!open_loop_ || sequence < warmup_) [[likely]] {
             recorder.record(stamp, now, sequence - warmup_);

@@ -22,18 +22,26 @@ public:
 
     // A message that was received at `now` and sent (or planned) at `begin`.
     [[gnu::always_inline]] void record(std::uint64_t begin, std::uint64_t now, std::uint64_t sequence) noexcept {
-        const std::uint64_t latency_ns = interval_ns(begin, now);
-        put(counts_, slot_->latency, latency_ns);
+        const std::uint64_t latency_ns = interval_ns(begin, now, 1);
+        put(counts_, slot_->latency, latency_ns, 1);
         slot_->received.store(++received_, std::memory_order_relaxed);
         slot_->last_receive_tick.store(now, std::memory_order_relaxed);
         if (samples_ != nullptr) [[unlikely]]
             push_sample(now, sequence, latency_ns);
     }
 
+    // `count` messages that were all received at `now` and all sent at `begin`; no samples of single messages.
+    [[gnu::always_inline]] void record_alike(std::uint64_t begin, std::uint64_t now, std::uint64_t count) noexcept {
+        put(counts_, slot_->latency, interval_ns(begin, now, count), count);
+        slot_->received.store(received_ += count, std::memory_order_relaxed);
+        slot_->last_receive_tick.store(now, std::memory_order_relaxed);
+    }
+    [[nodiscard]] bool keeps_samples() const noexcept { return samples_ != nullptr; }
+
     // Open loop: the same message measured from its actual send.
     void record_uncorrected(std::uint64_t begin, std::uint64_t now) noexcept {
         if (uncorrected_ != nullptr)
-            put(uncorrected_, slot_->uncorrected, interval_ns(begin, now));
+            put(uncorrected_, slot_->uncorrected, interval_ns(begin, now, 1), 1);
     }
 
     void sent(std::uint64_t count) noexcept { slot_->sent.store(count, std::memory_order_relaxed); }
@@ -42,23 +50,23 @@ public:
 
 private:
     // A stamp from another CPU can lie a little ahead of ours; such a latency is counted as 0 and reported.
-    std::uint64_t interval_ns(std::uint64_t begin, std::uint64_t now) noexcept {
+    std::uint64_t interval_ns(std::uint64_t begin, std::uint64_t now, std::uint64_t messages) noexcept {
         const std::uint64_t ticks = now - begin;
         if (static_cast<std::int64_t>(ticks) < 0) [[unlikely]] {
-            ++slot_->backwards;
+            slot_->backwards += messages;
             return 0;
         }
         return scale_.to_ns(ticks);
     }
 
-    [[gnu::always_inline]] static void put(std::uint64_t* counts, HistogramSums& sums,
-                                           std::uint64_t latency_ns) noexcept {
-        ++counts[HistogramLayout::index_of(latency_ns)];
+    [[gnu::always_inline]] static void put(std::uint64_t* counts, HistogramSums& sums, std::uint64_t latency_ns,
+                                           std::uint64_t count) noexcept {
+        counts[HistogramLayout::index_of(latency_ns)] += count;
         if (latency_ns < sums.min_ns) [[unlikely]]
             sums.min_ns = latency_ns;
         if (latency_ns > sums.max_ns) [[unlikely]]
             sums.max_ns = latency_ns;
-        sums.sum_ns += latency_ns;
+        sums.sum_ns += latency_ns * count;
     }
 
     [[gnu::noinline]] void push_sample(std::uint64_t now, std::uint64_t sequence, std::uint64_t latency_ns) noexcept {

@@ -21,6 +21,9 @@ public:
         return out_of_order(sequence);
     }
 
+    // The next `count` have come, one after the other.
+    void arrived_in_order(std::uint64_t count) noexcept { expected_ += count; }
+
     [[nodiscard]] std::uint64_t expected() const noexcept { return expected_; }
     [[nodiscard]] std::uint64_t lost() const noexcept { return lost_; }
     [[nodiscard]] std::uint64_t duplicated() const noexcept { return duplicated_; }
