@@ -11,7 +11,8 @@
 namespace ipcmark {
 
 // The two ways to move a message through an endpoint, under one shape for the loops: begin_send gives the memory to
-// write to, end_send sends it; begin_recv waits and gives the memory to read from, end_recv gives it back.
+// write to, end_send sends it; begin_recv waits and gives the memory to read from, end_recv gives it back; echo sends
+// what begin_recv_for_echo gave.
 
 // send and recv: the caller's buffers.
 class CopyPort {
@@ -29,6 +30,9 @@ public:
     ipcmark_status begin_recv(const std::uint8_t*& payload, std::size_t& size) noexcept {
         payload = rx_.data();
         return recv_(endpoint_, rx_.data(), size_, &size);
+    }
+    ipcmark_status begin_recv_for_echo(const std::uint8_t*& payload, std::size_t& size) noexcept {
+        return begin_recv(payload, size);
     }
     ipcmark_status end_recv() noexcept { return IPCMARK_OK; }
 
@@ -65,6 +69,17 @@ public:
     ipcmark_status end_send() noexcept { return loan_->commit(endpoint_, loan_token_, size_); }
 
     ipcmark_status begin_recv(const std::uint8_t*& payload, std::size_t& size) noexcept {
+        const ipcmark_status status = begin_recv_for_echo(payload, size);
+        if (status != IPCMARK_OK) [[unlikely]]
+            return status;
+        std::uint8_t sum = 0;
+        for (std::size_t at = 0; at < size; at += 64)
+            sum = static_cast<std::uint8_t>(sum + *static_cast<const volatile std::uint8_t*>(payload + at));
+        seen_ = sum;
+        return IPCMARK_OK;
+    }
+    // The echo itself reads all of it.
+    ipcmark_status begin_recv_for_echo(const std::uint8_t*& payload, std::size_t& size) noexcept {
         ipcmark_taken taken{};
         const ipcmark_status status = loan_->take(endpoint_, &taken);
         if (status != IPCMARK_OK) [[unlikely]]
@@ -72,10 +87,6 @@ public:
         taken_token_ = taken.token;
         payload = static_cast<const std::uint8_t*>(taken.data);
         size = taken.size;
-        std::uint8_t sum = 0;
-        for (std::size_t at = 0; at < size; at += 64)
-            sum = static_cast<std::uint8_t>(sum + *static_cast<const volatile std::uint8_t*>(payload + at));
-        seen_ = sum;
         return IPCMARK_OK;
     }
     ipcmark_status end_recv() noexcept { return loan_->release(endpoint_, taken_token_); }

@@ -22,7 +22,7 @@ template <class Clock, class Port> LoopEnd serve_round_trip(const LoopContext& c
     for (;;) {
         const std::uint8_t* payload = nullptr;
         std::size_t size = 0;
-        if (const auto status = port.begin_recv(payload, size); status != IPCMARK_OK) [[unlikely]] {
+        if (const auto status = port.begin_recv_for_echo(payload, size); status != IPCMARK_OK) [[unlikely]] {
             receiver.finish(nullptr);
             return {status, "recv"};
         }
