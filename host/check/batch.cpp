@@ -2,6 +2,7 @@
 // The extension ipcmark.batch/1: several messages a call.
 #include "host/check/peer.hpp"
 #include "host/check/task.hpp"
+#include "host/check/waiting_call.hpp"
 
 #include <ipcmark/ext/batch.h>
 
@@ -201,37 +202,17 @@ void too_big_peer(Context& context, Channel& channel) {
     joined.finish();
 }
 
-void idle_peer(Context& context, Channel& channel) {
-    Joined joined(context, channel);
-    joined.finish();
-}
-
-void waiting(Context& context, bool death) {
-    Link link(context, fitted(context, {}));
-    Batcher batcher(link.wire);
+ipcmark_status receive_nothing(Wire& wire) {
     Bytes buffer(128);
     std::array messages{ipcmark_rx_message{buffer.data(), 64, 0}, ipcmark_rx_message{buffer.data() + 64, 64, 0}};
-    ipcmark_status status = IPCMARK_OK;
     std::size_t received = 0;
-    Task task([&] { status = batcher.try_recv(messages, received); });
-    require(!task.done_within(30ms), "recv_batch returned with nothing to receive");
-    if (death) {
-        link.peer.kill();
-    } else {
-        link.wire.interrupt(IPCMARK_CANCELLED);
-    }
-    require(task.done_within(5s), "recv_batch did not return");
-    context.expect(status, death ? IPCMARK_PEER_GONE : IPCMARK_CANCELLED, link.wire.get(), "a recv_batch that waits");
-    if (!death) {
-        link.finish();
-    }
+    return Batcher(wire).try_recv(messages, received);
 }
-
 void interrupt(Context& context) {
-    waiting(context, false);
+    end_waiting_call(context, {}, Ending::interrupt, "recv_batch", receive_nothing);
 }
 void peer_death(Context& context) {
-    waiting(context, true);
+    end_waiting_call(context, {}, Ending::peer_death, "recv_batch", receive_nothing);
 }
 
 constexpr std::uint32_t dependable = IPCMARK_CAP_ORDERED | IPCMARK_CAP_RELIABLE;

@@ -2,7 +2,7 @@
 // interrupt and interrupt_listener: the host's only way to end a call that waits.
 #include "host/check/blocked.hpp"
 #include "host/check/peer.hpp"
-#include "host/check/task.hpp"
+#include "host/check/waiting_call.hpp"
 
 #include <array>
 #include <functional>
@@ -16,11 +16,6 @@ using namespace std::chrono_literals;
 using clock = std::chrono::steady_clock;
 
 constexpr std::chrono::nanoseconds promised{IPCMARK_INTERRUPT_LIMIT_NS};
-
-void idle_peer(Context& context, Channel& channel) {
-    Joined joined(context, channel);
-    joined.finish();
-}
 
 // Runs `attempt` until it was within the promised time, three times at most: a busy machine may be late, a module that
 // looks too seldom is late each time.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The extension ipcmark.loan/1: messages written and read in place.
 #include "host/check/peer.hpp"
-#include "host/check/task.hpp"
+#include "host/check/waiting_call.hpp"
 
 #include <ipcmark/ext/loan.h>
 
@@ -254,34 +254,15 @@ void close_with_tokens_peer(Context& context, Channel& channel) {
     joined.finish();
 }
 
-void idle_peer(Context& context, Channel& channel) {
-    Joined joined(context, channel);
-    joined.finish();
+ipcmark_status take_nothing(Wire& wire) {
+    ipcmark_taken out{};
+    return Lender(wire).try_take(out);
 }
-
 void interrupt(Context& context) {
-    Link link(context, fitted(context, loaned_spec));
-    Lender lender(link.wire);
-    ipcmark_taken out{};
-    ipcmark_status status = IPCMARK_OK;
-    Task task([&] { status = lender.try_take(out); });
-    require(!task.done_within(30ms), "take returned with nothing to receive");
-    link.wire.interrupt(IPCMARK_CANCELLED);
-    require(task.done_within(3s), "take did not return after an interrupt");
-    context.expect(status, IPCMARK_CANCELLED, link.wire.get(), "an interrupted take");
-    link.finish();
+    end_waiting_call(context, loaned_spec, Ending::interrupt, "take", take_nothing);
 }
-
 void peer_death(Context& context) {
-    Link link(context, fitted(context, loaned_spec));
-    Lender lender(link.wire);
-    ipcmark_taken out{};
-    ipcmark_status status = IPCMARK_OK;
-    Task task([&] { status = lender.try_take(out); });
-    require(!task.done_within(30ms), "take returned with nothing to receive");
-    link.peer.kill();
-    require(task.done_within(5s), "take did not return after the peer's death");
-    context.expect(status, IPCMARK_PEER_GONE, link.wire.get(), "take after the peer's death");
+    end_waiting_call(context, loaned_spec, Ending::peer_death, "take", take_nothing);
 }
 
 constexpr std::uint32_t dependable = IPCMARK_CAP_ORDERED | IPCMARK_CAP_RELIABLE;

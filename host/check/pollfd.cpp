@@ -2,6 +2,7 @@
 // The extension ipcmark.pollfd/1: endpoints that a reactor drives.
 #include "host/check/peer.hpp"
 #include "host/check/task.hpp"
+#include "host/check/waiting_call.hpp"
 
 #include <ipcmark/ext/pollfd.h>
 
@@ -105,11 +106,6 @@ private:
 };
 
 constexpr EndpointSpec polled_spec{.flags = IPCMARK_ENDPOINT_POLLED};
-
-void idle_peer(Context& context, Channel& channel) {
-    Joined joined(context, channel);
-    joined.finish();
-}
 
 void descriptors(Context& context) {
     Link link(context, fitted(context, polled_spec));
