@@ -149,20 +149,18 @@ void Endpoint::attach() {
 }
 
 void Endpoint::interrupt(ipcmark_status status) noexcept {
-    if (interrupt_.raise(status)) {
-        attention_.store(true);
+    if (stop_.interrupt(status)) {
         wake_self();
     }
 }
 
 void Endpoint::peer_left() noexcept {
-    left_.store(true);
-    attention_.store(true);
+    stop_.peer_left();
     wake_self();
 }
 
 // A receiver that is blocked wakes by a message of no bytes. If the queue has no room for that, the receiver is not
-// blocked, and looks at attention_ before it takes the message after next.
+// blocked, and looks for a reason to stop before it takes the message after next.
 void Endpoint::wake_self() noexcept {
     [[maybe_unused]] const auto sent = queue_send(rx_.get(), "", 0, wake_priority, &at_once);
     if (blocking_) {
@@ -221,20 +219,20 @@ ipcmark_status Endpoint::reason_to_stop_sending() const noexcept {
     if (!must_look()) [[likely]] {
         return IPCMARK_OK;
     }
-    if (const auto status = interrupt_.status(); status != IPCMARK_OK) {
-        return kit::record_hot(status, 0, "the call was interrupted");
+    if (const auto status = stop_.interrupted(); status != IPCMARK_OK) {
+        return status;
     }
-    return left_.load() ? kit::record_hot(IPCMARK_PEER_GONE, 0, "the peer closed its end or died") : IPCMARK_OK;
+    return stop_.has_peer_left() ? stop_.peer_gone() : IPCMARK_OK;
 }
 
 ipcmark_status Endpoint::reason_to_stop_receiving() const noexcept {
     if (!must_look()) [[likely]] {
         return IPCMARK_OK;
     }
-    if (const auto status = interrupt_.status(); status != IPCMARK_OK) {
-        return kit::record_hot(status, 0, "the call was interrupted");
+    if (const auto status = stop_.interrupted(); status != IPCMARK_OK) {
+        return status;
     }
-    if (!left_.load()) {
+    if (!stop_.has_peer_left()) {
         return IPCMARK_OK;
     }
     // Nobody but this thread takes messages out, and none come in any more.
@@ -242,7 +240,7 @@ ipcmark_status Endpoint::reason_to_stop_receiving() const noexcept {
     if (::mq_getattr(rx_.get(), &attributes) == 0 && attributes.mq_curmsgs != 0) {
         return IPCMARK_OK;
     }
-    return kit::record_hot(IPCMARK_PEER_GONE, 0, "the peer closed its end or died");
+    return stop_.peer_gone();
 }
 
 ipcmark_status Endpoint::after_failed_send(int error) noexcept {
@@ -302,7 +300,7 @@ ipcmark_status Endpoint::attempt_recv(void* data, std::size_t capacity, std::siz
             size = static_cast<std::size_t>(got);
             return direct ? IPCMARK_OK : deliver(data, capacity, size);
         }
-        // No bytes: somebody wants that we look at attention_.
+        // No bytes: there is a reason to stop.
         if (got < 0) {
             if (const auto status = after_failed_recv(errno); status != IPCMARK_OK) {
                 return status;

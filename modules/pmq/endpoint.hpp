@@ -6,6 +6,7 @@
 #include <ipcmark/module_kit.hpp>
 #include <ipcmark/module_kit/local_rendezvous.hpp>
 #include <ipcmark/module_kit/peer_watch.hpp>
+#include <ipcmark/module_kit/stop_reasons.hpp>
 
 #include <array>
 #include <atomic>
@@ -67,7 +68,7 @@ private:
         return size - 1 < tx_size_ && (!tx_fixed_ || size == tx_size_);
     }
     [[nodiscard]] ipcmark_status refuse_size(std::size_t size) const noexcept;
-    [[nodiscard]] bool must_look() const noexcept { return attention_.load(std::memory_order_relaxed); }
+    [[nodiscard]] bool must_look() const noexcept { return stop_.any(); }
     // The reason to stop, or IPCMARK_OK.
     ipcmark_status reason_to_stop_sending() const noexcept;
     ipcmark_status reason_to_stop_receiving() const noexcept;
@@ -91,12 +92,10 @@ private:
     std::uint64_t max_size_;
     unsigned priority_;
     bool blocking_;                      // the descriptions are without O_NONBLOCK
-    bool release_makes_barrier_ = false; // between sending_ and attention_, for the sender too
+    bool release_makes_barrier_ = false; // between sending_ and stop_, for the sender too
     std::uint32_t wait_policy_;
     std::uint64_t spin_ns_;
-    std::atomic<bool> attention_{false}; // interrupt_ or left_ is set
-    std::atomic<bool> left_{false};
-    ipcmark::kit::InterruptFlag interrupt_;
+    ipcmark::kit::StopReasons stop_;
     std::atomic<bool> sending_{false};  // [tx] a send is under way
     std::atomic<bool> recalled_{false}; // the message of that send may have been taken back
     std::mutex release_mutex_;

@@ -88,15 +88,13 @@ void Endpoint::attach(std::vector<kit::Fd> events) {
 }
 
 void Endpoint::interrupt(ipcmark_status status) noexcept {
-    if (interrupt_.raise(status)) {
-        attention_.store(true);
+    if (stop_.interrupt(status)) {
         wake_self();
     }
 }
 
 void Endpoint::peer_left() noexcept {
-    left_.store(true);
-    attention_.store(true);
+    stop_.peer_left();
     wake_self();
 }
 

@@ -9,6 +9,7 @@
 #include <ipcmark/module_kit.hpp>
 #include <ipcmark/module_kit/local_rendezvous.hpp>
 #include <ipcmark/module_kit/peer_watch.hpp>
+#include <ipcmark/module_kit/stop_reasons.hpp>
 
 #include <array>
 #include <atomic>
@@ -116,7 +117,7 @@ private:
     template <class Probe> ipcmark_status stop_or(Probe probe) noexcept;
     bool sleeps_with_membarrier(Bell& bell) noexcept;
     void barrier_before_sleep(Bell& bell) noexcept;
-    [[nodiscard]] bool must_look() const noexcept { return attention_.load(std::memory_order_relaxed); }
+    [[nodiscard]] bool must_look() const noexcept { return stop_.any(); }
     [[nodiscard]] ipcmark_status corrupt() const noexcept;
     [[nodiscard]] ipcmark_status unknown_token() const noexcept;
 
@@ -129,9 +130,7 @@ private:
     unsigned side_;
     bool expedited_ = false; // this process takes part in membarriers
     Control* control_ = nullptr;
-    std::atomic<bool> attention_{false}; // interrupt_ or left_ is set
-    std::atomic<bool> left_{false};
-    kit::InterruptFlag interrupt_;
+    kit::StopReasons stop_;
 
     Tx tx_;
     Rx rx_;

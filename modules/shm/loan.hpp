@@ -63,8 +63,8 @@ inline ipcmark_status Endpoint::take(ipcmark_taken& out) noexcept {
         return kit::record_hot(IPCMARK_LIMIT, 0, "a message is taken already; release it first");
     }
     if (must_look()) [[unlikely]] {
-        if (const auto status = interrupt_.status(); status != IPCMARK_OK) {
-            return kit::record_hot(status, 0, "the call was interrupted");
+        if (const auto status = stop_.interrupted(); status != IPCMARK_OK) {
+            return status;
         }
     }
     if (const auto status = next_record<Wait::may>(rx_.taken); status != IPCMARK_OK) [[unlikely]] {

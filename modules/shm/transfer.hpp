@@ -103,8 +103,8 @@ template <Endpoint::Wait W>
 template <Endpoint::Wait W>
 inline ipcmark_status Endpoint::recv_as(void* data, std::size_t capacity, std::size_t& size) noexcept {
     if (must_look()) [[unlikely]] {
-        if (const auto status = interrupt_.status(); status != IPCMARK_OK) {
-            return kit::record_hot(status, 0, "the call was interrupted");
+        if (const auto status = stop_.interrupted(); status != IPCMARK_OK) {
+            return status;
         }
     }
     Reader::Record record;

@@ -5,18 +5,17 @@
 
 namespace ipcmark::shm {
 
-// Called when attention_ is set. IPCMARK_WOULD_BLOCK if the reason has gone; it never does.
+// Called when there is a reason to stop. IPCMARK_WOULD_BLOCK if the reason has gone; it never does.
 template <class Probe> ipcmark_status Endpoint::stop_or(Probe probe) noexcept {
-    if (const auto status = interrupt_.status(); status != IPCMARK_OK) {
-        return kit::record_hot(status, 0, "the call was interrupted");
+    if (const auto status = stop_.interrupted(); status != IPCMARK_OK) {
+        return status;
     }
-    if (!left_.load(std::memory_order_acquire)) {
+    if (!stop_.has_peer_left()) {
         return IPCMARK_WOULD_BLOCK;
     }
     // The peer's last steps came before it left.
     const auto status = probe();
-    return status != IPCMARK_WOULD_BLOCK ? status
-                                         : kit::record_hot(IPCMARK_PEER_GONE, 0, "the peer closed its end or died");
+    return status != IPCMARK_WOULD_BLOCK ? status : stop_.peer_gone();
 }
 
 // Whether the peer may leave its barrier out because each sleep of this side makes one for both: an adaptive side,
