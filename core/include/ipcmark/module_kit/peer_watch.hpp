@@ -137,12 +137,14 @@ private:
             if (::epoll_wait(events_.get(), &event, 1, -1) != 1) {
                 continue;
             }
-            if (event.data.u64 == stop_id) {
+            // A copy: epoll_event is packed, so a reference would be misaligned.
+            const std::uint64_t id = event.data.u64;
+            if (id == stop_id) {
                 return;
             }
             // Held while peer_left runs, so that remove waits for its end.
             const std::scoped_lock lock(mutex_);
-            const auto found = watched_.find(event.data.u64);
+            const auto found = watched_.find(id);
             if (found != watched_.end()) {
                 ::epoll_ctl(events_.get(), EPOLL_CTL_DEL, found->second.socket, nullptr);
                 auto* const listener = found->second.listener;
