@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <mutex>
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@ namespace {
 int the_report_fd = -1;
 int the_step_fd = -1;
 char* the_step = nullptr;
+std::mutex step_mutex; // two threads' texts at once would be neither's
 
 } // namespace
 
@@ -53,6 +55,7 @@ void Sandbox::tell(Told what, const std::string& text) noexcept {
 void Sandbox::step(const std::string& text) noexcept {
     if (the_step != nullptr) {
         const auto length = std::min(text.size(), step_bytes - 1);
+        const std::lock_guard lock(step_mutex);
         std::memcpy(the_step, text.data(), length);
         the_step[length] = '\0';
     }
