@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <mutex>
 #include <string>
 
@@ -25,29 +26,7 @@ private:
     std::atomic<bool> taken_{false};
 };
 
-struct WrappedModule {
-    ipcmark_descriptor real{};
-    ipcmark_descriptor shown{};
-    std::string id;
-    ipcmark_host host{}; // given to the module in place of the host's own, which it forwards to
-    const ipcmark_host* real_host = nullptr;
-    Turn control;
-
-    const ipcmark_ext_pollfd* pollfd = nullptr;
-    const ipcmark_ext_loan* loan = nullptr;
-    const ipcmark_ext_batch* batch = nullptr;
-    ipcmark_ext_pollfd shown_pollfd{};
-    ipcmark_ext_loan shown_loan{};
-    ipcmark_ext_batch shown_batch{};
-
-    // The first breach; later calls fail with it.
-    std::atomic<bool> broken{false};
-    std::mutex mutex;
-    std::string breach;
-
-    // Logs the breach and remembers the first one. Returns IPCMARK_INTERNAL.
-    ipcmark_status report(const char* rule, const char* function, const std::string& what) noexcept;
-};
+struct WrappedModule;
 
 enum class Life : std::uint32_t { alive = 0x11feaaaa, closed = 0xdeadaaaa };
 
@@ -79,6 +58,34 @@ struct WrappedEndpoint {
     std::uint64_t loan_token = 0;
     std::uint64_t loan_size = 0;
     std::uint64_t take_token = 0;
+};
+
+struct WrappedModule {
+    ipcmark_descriptor real{};
+    ipcmark_descriptor shown{};
+    std::string id;
+    ipcmark_host host{}; // given to the module in place of the host's own, which it forwards to
+    const ipcmark_host* real_host = nullptr;
+    Turn control;
+
+    const ipcmark_ext_pollfd* pollfd = nullptr;
+    const ipcmark_ext_loan* loan = nullptr;
+    const ipcmark_ext_batch* batch = nullptr;
+    ipcmark_ext_pollfd shown_pollfd{};
+    ipcmark_ext_loan shown_loan{};
+    ipcmark_ext_batch shown_batch{};
+
+    // What was closed stays here, so that a use of it is recognised: a process makes few of them.
+    std::deque<WrappedListener> listeners; // under `mutex`
+    std::deque<WrappedEndpoint> endpoints; // likewise
+
+    // The first breach; later calls fail with it.
+    std::atomic<bool> broken{false};
+    std::mutex mutex;
+    std::string breach;
+
+    // Logs the breach and remembers the first one. Returns IPCMARK_INTERNAL.
+    ipcmark_status report(const char* rule, const char* function, const std::string& what) noexcept;
 };
 
 enum class Half { tx, rx };

@@ -110,14 +110,15 @@ template <class Params> Params own_params(WrappedModule& module, const Params* g
 }
 
 ipcmark_endpoint* wrap(WrappedModule& module, ipcmark_endpoint* real, const ipcmark_endpoint_params& params) {
-    auto* endpoint = new WrappedEndpoint;
-    endpoint->module = &module;
-    endpoint->real = real;
-    endpoint->max_message_size = params.max_message_size;
-    endpoint->tx_fixed_size = params.tx_fixed_size;
-    endpoint->rx_fixed_size = params.rx_fixed_size;
-    endpoint->flags = params.flags;
-    return reinterpret_cast<ipcmark_endpoint*>(endpoint);
+    const std::lock_guard lock(module.mutex);
+    auto& endpoint = module.endpoints.emplace_back();
+    endpoint.module = &module;
+    endpoint.real = real;
+    endpoint.max_message_size = params.max_message_size;
+    endpoint.tx_fixed_size = params.tx_fixed_size;
+    endpoint.rx_fixed_size = params.rx_fixed_size;
+    endpoint.flags = params.flags;
+    return reinterpret_cast<ipcmark_endpoint*>(&endpoint);
 }
 
 template <std::size_t slot> WrappedModule& module_of() {
@@ -150,10 +151,11 @@ template <std::size_t slot> ipcmark_status listen(const ipcmark_listen_params* g
     auto status = module.real.listen(&params, &real);
     status = call.check_out(call.check(status, nullptr), real);
     if (status == IPCMARK_OK) {
-        auto* listener = new WrappedListener;
-        listener->module = &module;
-        listener->real = real;
-        *out = reinterpret_cast<ipcmark_listener*>(listener);
+        const std::lock_guard lock(module.mutex);
+        auto& listener = module.listeners.emplace_back();
+        listener.module = &module;
+        listener.real = real;
+        *out = reinterpret_cast<ipcmark_listener*>(&listener);
     }
     return status;
 }
@@ -215,7 +217,6 @@ ipcmark_status listener_address(ipcmark_listener* given, void* buffer, std::size
     return status;
 }
 
-// What was closed stays allocated, so that a use of it is recognised: a process makes few of them.
 void close_listener(ipcmark_listener* given) {
     if (given == nullptr) {
         return;
