@@ -2,14 +2,23 @@
 """Fixtures of all Python tests: the programs that were built, and the check that nothing is left behind."""
 
 import pytest
-from support import Leftovers, Tool, private_folder
+from support import Leftovers, SanitizerReports, Tool, private_folder
 
 
 @pytest.fixture
-def leftovers():
+def sanitizers():
+    """Every test: no sanitizer has found anything, in whichever process."""
+    with private_folder() as folder:
+        reports = SanitizerReports(folder)
+        yield reports
+        reports.assert_none()
+
+
+@pytest.fixture
+def leftovers(sanitizers):
     """Every test: no process, socket file, shared memory, queue or folder stays, however the run ended."""
     with private_folder() as folder:
-        watch = Leftovers(folder)
+        watch = Leftovers(folder, sanitizers)
         yield watch
         watch.assert_none()
 

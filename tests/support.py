@@ -25,7 +25,15 @@ MECHANISMS = ["uds", "shm", "tcp", "pmq"]
 # Against hangs only. Sanitizer builds are many times slower than the release build.
 TIMEOUT_S = 120
 
+SANITIZER_OPTIONS = ["ASAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS"]
+
 _SYSTEM_FOLDERS = [Path("/dev/shm"), Path("/dev/mqueue"), Path("/tmp"), Path("/var/tmp"), Path("/run")]
+
+
+@functools.cache
+def build_options():
+    options = json.loads((BUILD_ROOT / "meson-info" / "intro-buildoptions.json").read_text())
+    return {option["name"]: option["value"] for option in options}
 
 
 def names_of_ours():
@@ -47,17 +55,43 @@ def private_folder():
         shutil.rmtree(folder, ignore_errors=True)
 
 
-class Leftovers:
-    """Marks all processes of a test by an environment variable and gives them a TMPDIR of their own."""
+class SanitizerReports:
+    """Where the sanitizers of a sanitizer build write, in every process of a test: a worker that one of them ended may
+    look like one that the test killed, or like the crash that it waits for."""
 
     def __init__(self, folder):
         self.folder = folder
+
+    def environment(self):
+        return {
+            name: f"{os.environ.get(name, '')}:log_path={self.folder}/{name[:4].lower()}" for name in SANITIZER_OPTIONS
+        }
+
+    def take(self):
+        """The text of each report, which is then forgotten."""
+        texts = []
+        for path in sorted(self.folder.iterdir()):
+            texts.append(path.read_text(errors="replace"))
+            path.unlink()
+        return texts
+
+    def assert_none(self):
+        reports = self.take()
+        assert not reports, "\n".join(reports)
+
+
+class Leftovers:
+    """Marks all processes of a test by an environment variable and gives them a TMPDIR of their own."""
+
+    def __init__(self, folder, sanitizers):
+        self.folder = folder
+        self.sanitizers = sanitizers
         self.tag = f"IPCMARK_TEST_TAG={uuid.uuid4().hex}"
         self._before = names_of_ours()
 
     def environment(self):
         name, value = self.tag.split("=")
-        return {name: value, "TMPDIR": str(self.folder)}
+        return {name: value, "TMPDIR": str(self.folder), **self.sanitizers.environment()}
 
     def processes(self):
         """pid → command line of every process that carries the mark."""

@@ -1,19 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """An installation of this build in a folder of its own, and modules built against nothing but that."""
 
-import json
 import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
-from support import BUILD_ROOT, Tool
-
-
-def build_options():
-    options = json.loads((BUILD_ROOT / "meson-info" / "intro-buildoptions.json").read_text())
-    return {option["name"]: option["value"] for option in options}
+from support import BUILD_ROOT, Tool, build_options
 
 
 class Installation:

@@ -4,7 +4,7 @@
 import json
 
 import pytest
-from support import BUILD_ROOT
+from support import BUILD_ROOT, build_options
 
 VARIANTS = [
     ("uds", ()),
@@ -16,6 +16,8 @@ VARIANTS = [
     ("pmq", ()),
     ("null", ()),
 ]
+# Under a sanitizer all but the sizes, which are half of the time and no more code.
+TESTS = [] if build_options()["b_sanitize"] == "none" else ["--only", "[!s]*", "short_structs.*", "sizes.[!el]*"]
 
 
 def has_ipv6():
@@ -34,8 +36,8 @@ def test_module_keeps_the_contract(ipcmark, name, options):
     if "host=::1" in options and not has_ipv6():
         pytest.skip("this machine has no IPv6")
     arguments = [word for option in options for word in ("-O", option)]
-    done = ipcmark("check", module, "--json", *arguments, timeout=1500)
+    done = ipcmark("check", module, "--json", *arguments, *TESTS, timeout=1500)
     report = json.loads(done.stdout)
     failed = [test for test in report["tests"] if test["outcome"] not in ("pass", "skip")]
     assert not failed and done.returncode == 0, json.dumps(failed, indent=1)
-    assert report["passed"] > (20 if name == "null" else 120)
+    assert report["passed"] > (20 if name == "null" else 110)

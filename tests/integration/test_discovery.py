@@ -7,7 +7,7 @@ import shutil
 import subprocess
 
 import pytest
-from support import BUILD_ROOT, TIMEOUT_S, Tool, private_folder
+from support import BUILD_ROOT, TIMEOUT_S, Tool, build_options, private_folder
 
 LOADING_FIXTURES = BUILD_ROOT / "tests" / "unit" / "fixtures"
 
@@ -159,6 +159,7 @@ def test_inspect_blames_a_module_that_fails(ipcmark, folder, fixture, cause):
     assert f"{fixture}.so" in done.stderr and cause in done.stderr and one_line(done.stderr)
 
 
+@pytest.mark.skipif("address" in build_options()["b_sanitize"], reason="a set-uid process cannot look for leaks")
 def test_a_set_uid_program_ignores_the_environment(ipcmark, folder, tmp_path):
     """As a user who is neither root nor the owner, through a copy that has the set-uid bit and one that has not."""
     if os.geteuid() != 0 or shutil.which("setpriv") is None:
@@ -190,6 +191,7 @@ def test_a_set_uid_program_ignores_the_environment(ipcmark, folder, tmp_path):
     assert "IPCMARK_MODULE_PATH" not in origins["set-uid"]
 
 
+@pytest.mark.skipif(build_options()["b_sanitize"] != "none", reason="a sanitizer build has not all that is installed")
 def test_a_moved_installation_finds_its_parts(leftovers, tmp_path):
     """Installed below one folder, then moved to another: nothing of it is where it was configured to be."""
     first, second = tmp_path / "first", tmp_path / "second"

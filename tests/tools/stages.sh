@@ -12,10 +12,6 @@ stages_begin() {
     if [ "$(cat /proc/sys/vm/mmap_rnd_bits 2>/dev/null || echo 0)" -gt 28 ] && setarch -R true 2>/dev/null; then
         tsan_wrapper=(setarch -R)
     fi
-    export ASAN_OPTIONS=halt_on_error=1:abort_on_error=1:detect_leaks=1:strict_string_checks=1
-    export UBSAN_OPTIONS=halt_on_error=1:abort_on_error=1:print_stacktrace=1
-    # The second Ctrl-C ends a program with its threads running: no leak.
-    export TSAN_OPTIONS=halt_on_error=1:abort_on_error=1:second_deadlock_stack=1:report_thread_leaks=0
 }
 
 # Writes a stage's name, seconds, exit status and what its tests reported to.
@@ -42,9 +38,17 @@ stage_meson() {
         *) wrapper=("$@") ;;
     esac
     say "tests: $name"
-    rm -f "$folder/meson-logs/testlog.json"
+    rm -rf "$folder/meson-logs/testlog.json" "$folder/sanitizer-reports"
     "${wrapper[@]}" meson test -C "$folder" --no-rebuild --print-errorlogs "${arguments[@]}" </dev/null || status=$?
     cp "$folder/meson-logs/testlog.json" "$reports/$name.testlog.json" || status=1
+    # Of processes of which no test looks at the end.
+    local report
+    for report in "$folder"/sanitizer-reports/*; do
+        [ -f "$report" ] || continue
+        say "a sanitizer report: $report"
+        cat "$report"
+        status=1
+    done
     record_stage "tests-$name" $((SECONDS - begin)) $status "$name.testlog.json"
 }
 
