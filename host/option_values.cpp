@@ -15,8 +15,7 @@ std::uint64_t at_least_one(const std::string& text, std::uint64_t value, const c
     return value;
 }
 
-unsigned small_count(const std::string& text, const char* what) {
-    constexpr std::uint64_t most = 1'000'000;
+unsigned small_count(const std::string& text, const char* what, unsigned most) {
     return static_cast<unsigned>(at_least_one(text, parse_count(text), what, most));
 }
 

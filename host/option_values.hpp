@@ -27,8 +27,7 @@ using Values = std::vector<std::string>;
 // `value`, which `text` was read as, if it is from 1 to `most`.
 std::uint64_t at_least_one(const std::string& text, std::uint64_t value, const char* what,
                            std::uint64_t most = std::numeric_limits<std::uint64_t>::max());
-// Of threads, messages and the like: 1 to a million.
-unsigned small_count(const std::string& text, const char* what);
+unsigned small_count(const std::string& text, const char* what, unsigned most);
 std::chrono::nanoseconds more_than_zero(const std::string& text);
 double parse_percentile(const std::string& text);
 // "0-2 5", "0-2,5"

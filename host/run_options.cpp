@@ -2,6 +2,8 @@
 #include "host/run_options.hpp"
 
 #include "host/option_values.hpp"
+#include "host/test_matrix.hpp"
+#include "run/plan_limits.hpp"
 
 #include <ipcmark/run.hpp>
 #include <ipcmark/units.hpp>
@@ -64,8 +66,9 @@ const std::vector<RunOption>& table() {
           ""},
          test,
          [](RunSettings& s, const Values& v) {
-             s.test.concurrency = each<unsigned>(
-                 v, [](const std::string& text) { return small_count(text, "the number of endpoints"); });
+             s.test.concurrency = each<unsigned>(v, [](const std::string& text) {
+                 return small_count(text, "the number of endpoints", most_endpoints);
+             });
          }},
         {{"--percentiles", "P", many, what_group,
           "Percentiles to report, above 0 and at most 100. Default: 50 95 99 99.9.", ""},
@@ -73,7 +76,9 @@ const std::vector<RunOption>& table() {
          [](RunSettings& s, const Values& v) { s.test.percentiles = each<double>(v, parse_percentile); }},
         {{"--repeat", "N", one, what_group, "Run every test N times in a row. Default: 1.", ""},
          test,
-         [](RunSettings& s, const Values& v) { s.test.repeat = small_count(v.front(), "the number of repeats"); }},
+         [](RunSettings& s, const Values& v) {
+             s.test.repeat = small_count(v.front(), "the number of repeats", most_tests);
+         }},
         // --------------------------------------------------------------------------------------------- length
         {{"-i,--count,--msg-count", "N", one, length_group,
           "Measured messages of a test and direction, all endpoints together; 10k = 10000. Default: 10000.", ""},
@@ -115,11 +120,13 @@ const std::vector<RunOption>& table() {
          [](RunSettings& s, const Values& v) { s.test.send_delay = parse_duration(v.front()); }},
         {{"--window", "N", one, load_group, "Round trip: messages outstanding on an endpoint. Default: 1.", ""},
          test,
-         [](RunSettings& s, const Values& v) { s.test.window = small_count(v.front(), "the window"); }},
+         [](RunSettings& s, const Values& v) {
+             s.test.window = small_count(v.front(), "the window", most_outstanding);
+         }},
         {{"--batch", "N", one, load_group,
           "One way: messages handed over in one call, where the module has the batch extension. Default: 1.", ""},
          test,
-         [](RunSettings& s, const Values& v) { s.test.batch = small_count(v.front(), "the batch"); }},
+         [](RunSettings& s, const Values& v) { s.test.batch = small_count(v.front(), "the batch", most_outstanding); }},
         {{"--direct", "", flag, load_group,
           "Write and read messages in place in the transport's own memory, without a copy; an error where a module "
           "has no loan extension.",

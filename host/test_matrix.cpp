@@ -12,9 +12,6 @@ namespace ipcmark::host {
 
 namespace {
 
-// Far more than anyone waits for; a slip of the finger should not fill the memory.
-constexpr std::size_t most_tests = 100'000;
-
 const std::array<std::string, 4> all_mechanisms{"uds", "shm", "tcp", "pmq"};
 
 std::vector<Direction> directions(const TestSettings& settings) {

@@ -28,6 +28,9 @@ struct OptionUse {
     std::set<std::string> mechanisms;
 };
 
+// Far more than anyone waits for; a slip of the finger should not fill the memory.
+inline constexpr unsigned most_tests = 100'000;
+
 struct MatrixDefaults {
     Mode mode = Mode::blocking;
 };

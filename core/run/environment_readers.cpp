@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <limits>
 #include <set>
 #include <sstream>
 #include <string_view>
@@ -138,6 +139,11 @@ std::string governor(const Root& root) {
 
 std::uint64_t memory_bytes(const Root& root) {
     return number(value_of(read_small_file(root / "proc/meminfo"), "MemTotal", ':')).value_or(0) * 1024;
+}
+
+std::uint64_t available_memory_bytes(const Root& root) {
+    const auto kib = number(value_of(read_small_file(root / "proc/meminfo"), "MemAvailable", ':'));
+    return kib ? *kib * 1024 : std::numeric_limits<std::uint64_t>::max();
 }
 
 std::optional<std::uint64_t> memory_limit_bytes(const Root& root) {

@@ -17,12 +17,12 @@ using namespace std::chrono_literals;
 constexpr auto answer_limit = 10s;
 constexpr int no_results = -1;
 
-void probe_module(const std::string& id, const std::vector<const WorkerJob*>& jobs) {
+void probe_module(const std::string& id, const std::vector<const WorkerJob*>& jobs, Sides sides) {
     WorkerProcess worker = WorkerProcess::spawn(no_results);
     boost::json::array list;
     for (const WorkerJob* job : jobs)
         list.push_back(job->to_json());
-    worker.channel().send({{"type", "probe"}, {"jobs", list}});
+    worker.channel().send({{"type", "probe"}, {"jobs", list}, {"both_sides", sides == Sides::both}});
     const auto answer_end = std::chrono::steady_clock::now() + answer_limit;
     for (;;) {
         const auto left =
@@ -50,12 +50,12 @@ void probe_module(const std::string& id, const std::vector<const WorkerJob*>& jo
 
 } // namespace
 
-void probe_modules(const std::vector<WorkerJob>& jobs) {
+void probe_modules(const std::vector<WorkerJob>& jobs, Sides sides) {
     std::map<std::string, std::vector<const WorkerJob*>> by_module;
     for (const WorkerJob& job : jobs)
         by_module[job.module_path].push_back(&job);
     for (const auto& [path, of_module] : by_module)
-        probe_module(of_module.front()->module_id, of_module);
+        probe_module(of_module.front()->module_id, of_module, sides);
 }
 
 } // namespace ipcmark

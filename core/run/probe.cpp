@@ -2,6 +2,7 @@
 #include "run/probe.hpp"
 
 #include "run/control_channel.hpp"
+#include "run/message_memory.hpp"
 #include "run/worker_job.hpp"
 
 #include <map>
@@ -17,7 +18,7 @@ void check_extension(const Module& module, const WorkerJob& job, const char* id,
         throw UsageError(fmt::format("module '{}' has no {} (extension {}); {}", job.module_id, what, id, remedy));
 }
 
-void check_job(const Module& module, const WorkerJob& job) {
+void check_job(const Module& module, const WorkerJob& job, Sides sides) {
     const OptionValues values = job_options(module, job);
     if (job.mode == Mode::asynchronous)
         check_extension(module, job, IPCMARK_EXT_POLLFD, "asynchronous mode", "run it with --blocking");
@@ -46,6 +47,7 @@ void check_job(const Module& module, const WorkerJob& job) {
     if (limits.max_in_flight != 0 && job.window > limits.max_in_flight)
         throw UsageError(fmt::format("window {} is above the maximum of '{}', {} messages in flight{}", job.window,
                                      job.module_id, limits.max_in_flight, reason));
+    check_message_memory(job, module.has(IPCMARK_CAP_LOOPBACK), sides);
 }
 
 } // namespace
@@ -55,6 +57,7 @@ boost::json::object probe(const boost::json::object& message) {
     const auto* jobs = message.if_contains("jobs");
     if (jobs == nullptr || !jobs->is_array())
         throw RunError("a control message lacks the list 'jobs'");
+    const Sides sides = message.at("both_sides").as_bool() ? Sides::both : Sides::own;
     std::map<std::string, std::shared_ptr<const Module>> loaded;
     for (const auto& item : jobs->get_array()) {
         std::string error;
@@ -63,7 +66,7 @@ boost::json::object probe(const boost::json::object& message) {
             auto& module = loaded[job.module_path];
             if (!module)
                 module = Module::load(job.module_file(), job.debug_wrapper ? Checking::contract : Checking::none);
-            check_job(*module, job);
+            check_job(*module, job, sides);
         } catch (const std::exception& caught) {
             error = caught.what();
         }

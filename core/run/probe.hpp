@@ -8,7 +8,7 @@
 namespace ipcmark {
 
 // In a worker: answers a "probe", the question whether a module can do some jobs at all, without making anything:
-// options, message size, endpoints, extensions. {"type":"probe","jobs":[JOB...]} ->
+// options, message size, memory, endpoints, extensions. {"type":"probe","jobs":[JOB...],"both_sides":BOOL} ->
 // {"type":"probed","errors":[TEXT...]}, the texts empty where the job can be done.
 [[nodiscard]] boost::json::object probe(const boost::json::object& message);
 

@@ -4,29 +4,40 @@
 #include "measure/envelope.hpp"
 #include "run/module_probe.hpp"
 #include "run/placement.hpp"
+#include "run/plan_limits.hpp"
 
 #include <ipcmark/modules.hpp>
 #include <ipcmark/run.hpp>
 #include <ipcmark/units.hpp>
-
-#include <cmath>
 
 #include <fmt/format.h>
 
 namespace ipcmark {
 namespace {
 
-constexpr unsigned most_endpoints = 4096;
-constexpr unsigned most_outstanding = 65536;
+using namespace std::chrono_literals;
 
 void check_range(const char* what, std::uint64_t value, std::uint64_t lowest, std::uint64_t highest) {
     if (value < lowest || value > highest)
         throw UsageError(fmt::format("invalid {} {}: it must be {} to {}", what, value, lowest, highest));
 }
 
-void check_not_negative(const char* what, std::chrono::nanoseconds value) {
+void check_time(const char* what, std::chrono::nanoseconds value) {
     if (value.count() < 0)
         throw UsageError(fmt::format("invalid {} {} ns: it must not be negative", what, value.count()));
+    if (value > longest_time)
+        throw UsageError(fmt::format("invalid {} {}: it must be at most {}, a year", what, format_duration(value),
+                                     format_duration(longest_time)));
+}
+
+void check_rate(double rate, unsigned endpoints) {
+    if (!(rate > 0 && rate <= fastest_rate))
+        throw UsageError(fmt::format("invalid rate {}: it must be more than 0 and at most {:.0f} messages per second",
+                                     rate, fastest_rate));
+    const double pace_s = endpoints / rate;
+    if (pace_s > static_cast<double>(slowest_pace.count()))
+        throw UsageError(fmt::format("invalid rate {}: each of the {} endpoints must send at least one message in {}",
+                                     rate, endpoints, format_duration(slowest_pace)));
 }
 
 } // namespace
@@ -34,13 +45,15 @@ void check_not_negative(const char* what, std::chrono::nanoseconds value) {
 void check_test(const TestPlan& test) {
     if (test.directions.empty())
         throw UsageError("a test has no direction: ask for one-way, round trip or both");
-    check_range("message size", test.message_size_bytes, 1, std::uint64_t{1} << 40);
+    check_range("message size", test.message_size_bytes, 1, largest_message_bytes);
     check_range("concurrency", test.concurrency, 1, most_endpoints);
     check_range("window", test.window, 1, most_outstanding);
     check_range("batch", test.batch, 1, most_outstanding);
-    check_not_negative("send delay", test.send_delay);
-    check_not_negative("time-out", test.timeout);
-    check_not_negative("spin time", test.spin);
+    check_range("number of warm-up messages", test.warmup_messages, 0, most_messages);
+    check_time("send delay", test.send_delay);
+    check_time("time-out", test.timeout);
+    check_time("spin time", test.spin);
+    check_time("duration", test.duration.value_or(0ns));
     if (test.duration && test.duration->count() <= 0)
         throw UsageError(fmt::format("invalid duration {}: it must be more than 0", format_duration(*test.duration)));
     if (!test.duration) {
@@ -50,12 +63,15 @@ void check_test(const TestPlan& test) {
             throw UsageError(fmt::format("message count {} is less than one for each of {} endpoints: it is the total "
                                          "of all endpoints",
                                          *test.message_count, test.concurrency));
+        check_range("message count", *test.message_count, 1, most_messages);
     }
-    if (test.rate_per_second && !(*test.rate_per_second > 0 && std::isfinite(*test.rate_per_second)))
-        throw UsageError(
-            fmt::format("invalid rate {}: it must be more than 0 messages per second", *test.rate_per_second));
+    if (test.rate_per_second)
+        check_rate(*test.rate_per_second, test.concurrency);
     if (test.rate_per_second && test.send_delay.count() > 0)
         throw UsageError("a rate and a send delay contradict each other: give one of them");
+    if (test.percentiles.size() > most_percentiles)
+        throw UsageError(fmt::format("{} percentiles are asked for: at most {} are possible", test.percentiles.size(),
+                                     most_percentiles));
     for (const double percentile : test.percentiles) {
         if (!(percentile > 0 && percentile <= 100))
             throw UsageError(fmt::format("invalid percentile {}: it must be above 0 and at most 100", percentile));
@@ -100,7 +116,7 @@ std::vector<TestJobs> validated_jobs(const Plan& plan, ServerPlace place) {
                                          test.message_size_bytes, envelope_bytes));
         tests.push_back(std::move(jobs));
     }
-    probe_modules(questions);
+    probe_modules(questions, place == ServerPlace::here ? Sides::both : Sides::own);
     return tests;
 }
 

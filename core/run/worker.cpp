@@ -3,6 +3,7 @@
 
 #include "run/control_channel.hpp"
 #include "run/hex.hpp"
+#include "run/message_memory.hpp"
 #include "run/placement.hpp"
 #include "run/probe.hpp"
 #include "run/scratch_dir.hpp"
@@ -100,6 +101,8 @@ private:
         if (!job_.cpus.empty())
             bind_thread(job_.cpus);
         const auto module = Module::load(job_.module_file(), job_.debug_wrapper ? Checking::contract : Checking::none);
+        // The client of a stand-alone run cannot know how much there is here.
+        check_message_memory(job_, module->has(IPCMARK_CAP_LOOPBACK), Sides::own);
         endpoints = std::make_unique<WorkerEndpoints>(job_, module, *memory_);
         {
             const std::lock_guard lock(mutex_);

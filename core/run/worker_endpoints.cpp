@@ -4,6 +4,8 @@
 #include "run/own_descriptors.hpp"
 #include "run/placement.hpp"
 
+#include <ipcmark/units.hpp>
+
 #include <cmath>
 
 #include <fmt/format.h>
@@ -215,6 +217,11 @@ void WorkerEndpoints::thread_main(unsigned first, unsigned count, const std::str
         run_reactor(contexts, ends);
         for (unsigned index = 0; index < count; ++index)
             note_end(first + index, ends[index]);
+    } catch (const std::bad_alloc&) {
+        if (job_.role == Role::client && job_.mode == Mode::blocking)
+            start_line_->arrive_and_drop();
+        ends_[first] = {IPCMARK_NO_MEMORY, fmt::format("cannot run endpoint {}: not enough memory for messages of {}",
+                                                       first, format_size_bytes(job_.message_size))};
     } catch (const std::exception& error) {
         if (job_.role == Role::client && job_.mode == Mode::blocking)
             start_line_->arrive_and_drop();

@@ -52,6 +52,34 @@ RUN = {
     "log file in no folder": (["--log-file", "/no/such/log"], ["/no/such/log"]),
 }
 
+# Values that can be read, and that no machine has room or time for: the arguments, what the line must say.
+HUGE = {
+    "size beyond the memory": (["-m", "uds", "-s", "1T"], ["1099511627776", "MiB", "available", "smaller"]),
+    "size beyond the memory, asynchronous": (["-m", "tcp", "--async", "-s", "1T"], ["1099511627776", "available"]),
+    "memory of a module without a peer": (["-m", "null", "-s", "1T"], ["1099511627776", "available"]),
+    "size times endpoints": (["-m", "tcp", "-s", "1G", "-c", "4096"], ["1073741824", "4096", "available"]),
+    "size times batch": (["-m", "uds", "-s", "1G", "--batch", "65536"], ["1073741824", "65536", "available"]),
+    "endpoints": (["-c", "100000"], ["--concurrency", "'100000'", "4096"]),
+    "window": (["--window", "1G"], ["--window", "'1G'", "65536"]),
+    "batch": (["--batch", "1000000"], ["--batch", "'1000000'", "65536"]),
+    "repeats": (["--repeat", "1G"], ["--repeat", "'1G'", "100000"]),
+    "count": (["-i", "1000000000000000000"], ["1000000000000000000", "1000000000000000"]),
+    "warm-up": (["-w", "1000000000000000000"], ["1000000000000000000", "1000000000000000"]),
+    "duration": (["-d", "2000000h"], ["duration", "2000000h", "8760h"]),
+    "time-out": (["--timeout", "2000000h"], ["time-out", "2000000h", "8760h"]),
+    "send delay": (["--send-delay", "2000000h"], ["send delay", "2000000h", "8760h"]),
+    "spin": (["--wait", "adaptive:2000000h"], ["spin", "2000000h", "8760h"]),
+    "duration beyond the numbers": (["-d", "99999999999999999h"], ["--duration", "'99999999999999999h'"]),
+    "rate": (["--rate", "5G"], ["rate", "5000000000", "1000000000"]),
+    "rate beyond the numbers": (["--rate", "1" + "0" * 30], ["--rate", "too large"]),
+    "rate in scientific notation": (["--rate", "1e30"], ["--rate", "'1e30'"]),
+    "slow rate": (["--rate", "0.0000000000001"], ["rate", "1h"]),
+    "rate that is no number": (["--rate", "nan"], ["--rate", "'nan'"]),
+    "infinite rate": (["--rate", "inf"], ["--rate", "'inf'"]),
+    "negative rate": (["--rate", "-5"], ["--rate", "'-5'", "negative"]),
+    "percentiles": (["--percentiles", ",".join(str(1 + n / 100) for n in range(1001))], ["1001", "1000"]),
+}
+
 OUTPUTS = [
     "--output-file",
     "--csv",
@@ -83,6 +111,31 @@ def test_run(ipcmark, case):
 def test_the_drop_in(ipc_benchmark, case):
     arguments, parts = RUN[case]
     assert_refused(ipc_benchmark(*arguments), "ipc-benchmark", *parts)
+
+
+@pytest.mark.parametrize("case", HUGE)
+def test_huge_values(ipcmark, case):
+    arguments, parts = HUGE[case]
+    assert_refused(ipcmark("run", *arguments), "ipcmark", *parts)
+
+
+@pytest.mark.parametrize("case", ["size beyond the memory", "size times endpoints", "duration", "rate"])
+def test_huge_values_of_the_other_programs(ipcmark, ipc_benchmark, case):
+    arguments, parts = HUGE[case]
+    assert_refused(ipc_benchmark(*arguments), "ipc-benchmark", *parts)
+    # Found before the server is looked for.
+    address = f"unix:{ipcmark.folder}/nobody"
+    assert_refused(ipcmark("connect", address, *arguments), "ipcmark", *parts)
+
+
+def test_huge_values_in_a_suite(ipcmark):
+    (ipcmark.folder / "suite.yaml").write_text("tests:\n  - size: 64\n  - size: 1T\n")
+    assert_refused(ipcmark("--suite", "suite.yaml"), "ipcmark", "1099511627776", "available")
+
+
+def test_a_huge_time_to_retry(ipcmark):
+    done = ipcmark("connect", f"unix:{ipcmark.folder}/nobody", "--retry", "2000000h")
+    assert_refused(done, "ipcmark", "retry", "2000000h", "8760h")
 
 
 @pytest.mark.parametrize("output", OUTPUTS)

@@ -85,6 +85,9 @@ TEST_CASE("memory and the limit of the control group") {
     FakeRoot root;
     root.file("proc/meminfo", "MemTotal:        8000000 kB\nMemFree: 1 kB\n");
     CHECK(env::memory_bytes(root) == 8'192'000'000);
+    CHECK(env::available_memory_bytes(root) == UINT64_MAX);
+    root.file("proc/meminfo", "MemTotal: 8000000 kB\nMemFree: 1 kB\nMemAvailable:   1000 kB\n");
+    CHECK(env::available_memory_bytes(root) == 1'024'000);
 
     root.file("proc/self/cgroup", "0::/a/b\n").file("sys/fs/cgroup/a/b/memory.max", "max\n");
     CHECK_FALSE(env::memory_limit_bytes(root));
