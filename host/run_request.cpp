@@ -115,7 +115,9 @@ Grammar run_grammar(Program program, RunVerb verb) {
         grammar.options.push_back(option.option);
     if (verb == RunVerb::connect)
         grammar.options.push_back(
-            {"--retry", "TIME", Arity::one, "Run", "Try so long to reach the server. Default: 30s.", ""});
+            {"--retry", "TIME", Arity::one, "Run",
+             "Try so long to reach the server, or wait so long for one that is busy with another client. Default: 30s.",
+             ""});
     if (drop_in)
         for (auto& option : stand_alone_options())
             grammar.options.push_back(option);

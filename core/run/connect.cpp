@@ -2,12 +2,14 @@
 // The client's end of a stand-alone run: as run(), with the server workers in another program.
 #include "run/control_address.hpp"
 #include "run/environment.hpp"
+#include "run/plan_limits.hpp"
 #include "run/plan_run.hpp"
 #include "run/slot_json.hpp"
 #include "run/stand_alone_protocol.hpp"
 #include "run/validate.hpp"
 
 #include <ipcmark/run.hpp>
+#include <ipcmark/units.hpp>
 
 #include <algorithm>
 
@@ -49,6 +51,9 @@ private:
     std::optional<std::string> end_;
 };
 
+// For a server to say hello, however little is left of the time to reach it.
+constexpr std::chrono::seconds shortest_hello{1};
+
 bool has_one_way(const TestPlan& test) {
     return std::find(test.directions.begin(), test.directions.end(), Direction::one_way) != test.directions.end();
 }
@@ -57,9 +62,14 @@ bool has_one_way(const TestPlan& test) {
 
 ResultDocument connect(const Plan& plan, const ControlAddress& address, std::chrono::nanoseconds retry,
                        Observer& observer, std::stop_token stop) {
+    if (retry > longest_time)
+        throw UsageError(fmt::format("invalid time to retry {}: it must be at most {}, a year", format_duration(retry),
+                                     format_duration(longest_time)));
     std::vector<TestJobs> jobs = validated_jobs(plan, ServerPlace::other_program);
-    ControlChannel channel(connect_to(address, retry, stop));
-    const PeerHello peer = shake_hands(channel);
+    const auto end = std::chrono::steady_clock::now() + retry;
+    ControlChannel channel(connect_to(address, end, stop));
+    // A server that is busy with another client answers when that one has gone.
+    const PeerHello peer = shake_hands(channel, std::max(end, std::chrono::steady_clock::now() + shortest_hello), stop);
     const bool one_clock = peer.boot_id == capture_environment().boot_id && !peer.boot_id.empty();
     if (!one_clock && std::any_of(plan.tests.begin(), plan.tests.end(), has_one_way))
         throw UsageError("one-way latency needs one clock on both ends, and these are two machines (their boot ids "

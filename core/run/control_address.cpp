@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/control_address.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstddef>
@@ -8,10 +9,12 @@
 #include <memory>
 #include <thread>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -20,6 +23,8 @@ namespace ipcmark {
 namespace {
 
 using namespace std::chrono_literals;
+using SteadyClock = std::chrono::steady_clock;
+constexpr std::chrono::milliseconds look_for_stop{50};
 
 constexpr const char* forms = "\"tcp:HOST:PORT\", \"unix:PATH\" or \"unix:@NAME\"";
 
@@ -67,24 +72,63 @@ void remove_dead_socket(const ControlAddress& address, const UnixAddress& name) 
         unlink(address.path.c_str());
 }
 
-UniqueFd try_connect(const ControlAddress& address) {
+struct Attempt {
+    UniqueFd socket;
+    int error = 0; // errno, without a socket
+};
+
+// What connect() has begun: 0, or the errno that it ended with. Nobody may answer, so it is given up at `end`.
+int await_connection(int socket, SteadyClock::time_point end, const std::stop_token& stop) {
+    for (;;) {
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - SteadyClock::now());
+        pollfd entry{socket, POLLOUT, 0};
+        if (poll(&entry, 1, static_cast<int>(std::clamp(left, 0ms, look_for_stop).count())) > 0)
+            break;
+        if (left.count() <= 0 || stop.stop_requested())
+            return ETIMEDOUT;
+    }
+    int error = 0;
+    socklen_t length = sizeof error;
+    return getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &length) == 0 ? error : errno;
+}
+
+Attempt try_connect(int family, const sockaddr* name, socklen_t length, SteadyClock::time_point end,
+                    const std::stop_token& stop) {
+    UniqueFd socket(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!socket)
+        return {{}, errno};
+    if (connect(socket.get(), name, length) != 0) {
+        const int error = errno == EINPROGRESS ? await_connection(socket.get(), end, stop) : errno;
+        if (error != 0)
+            return {{}, error};
+    }
+    // From here on it blocks, as a control channel expects.
+    if (fcntl(socket.get(), F_SETFL, fcntl(socket.get(), F_GETFL) & ~O_NONBLOCK) != 0)
+        return {{}, errno};
+    return {std::move(socket), 0};
+}
+
+Attempt try_connect(const ControlAddress& address, SteadyClock::time_point end, const std::stop_token& stop) {
     if (address.kind != ControlAddress::Kind::tcp) {
         const UnixAddress name = unix_address(address);
-        UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&name.name), name.length) == 0)
-            return socket;
-        return {};
+        return try_connect(AF_UNIX, reinterpret_cast<const sockaddr*>(&name.name), name.length, end, stop);
     }
     const Addresses list = resolve(address, 0);
-    for (const addrinfo* entry = list.get(); entry != nullptr; entry = entry->ai_next) {
-        UniqueFd socket(::socket(entry->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        if (socket && connect(socket.get(), entry->ai_addr, entry->ai_addrlen) == 0) {
+    int left = 0;
+    for (const addrinfo* entry = list.get(); entry != nullptr; entry = entry->ai_next)
+        ++left;
+    Attempt attempt;
+    for (const addrinfo* entry = list.get(); entry != nullptr; entry = entry->ai_next, --left) {
+        // An address that does not answer leaves the others their share of the time.
+        const auto now = SteadyClock::now();
+        attempt = try_connect(entry->ai_family, entry->ai_addr, entry->ai_addrlen, now + (end - now) / left, stop);
+        if (attempt.socket) {
             const int one = 1;
-            setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-            return socket;
+            setsockopt(attempt.socket.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+            break;
         }
     }
-    return {};
+    return attempt;
 }
 
 } // namespace
@@ -160,18 +204,17 @@ UniqueFd listen_at(const ControlAddress& address) {
     return socket;
 }
 
-UniqueFd connect_to(const ControlAddress& address, std::chrono::nanoseconds retry, std::stop_token stop) {
-    const auto end = std::chrono::steady_clock::now() + retry;
+UniqueFd connect_to(const ControlAddress& address, SteadyClock::time_point end, std::stop_token stop) {
     for (;;) {
-        if (UniqueFd socket = try_connect(address))
-            return socket;
-        const int error = errno;
+        Attempt attempt = try_connect(address, end, stop);
+        if (attempt.socket)
+            return std::move(attempt.socket);
         if (stop.stop_requested())
             throw RunError("interrupted while connecting to " + to_text(address));
-        if (std::chrono::steady_clock::now() >= end)
+        if (SteadyClock::now() >= end)
             throw RunError(fmt::format("cannot connect to {}: {}; start 'ipcmark serve' there first", to_text(address),
-                                       std::strerror(error)));
-        std::this_thread::sleep_for(50ms);
+                                       std::strerror(attempt.error)));
+        std::this_thread::sleep_for(look_for_stop);
     }
 }
 

@@ -16,7 +16,9 @@ namespace ipcmark {
 // address and why it cannot be had.
 [[nodiscard]] UniqueFd listen_at(const ControlAddress& address);
 
-// Connects, trying again for `retry`. Throws RunError naming the address and the last reason.
-[[nodiscard]] UniqueFd connect_to(const ControlAddress& address, std::chrono::nanoseconds retry, std::stop_token stop);
+// Connects, trying again until `end`, also where an address does not answer at all. Throws RunError naming the address
+// and the last reason.
+[[nodiscard]] UniqueFd connect_to(const ControlAddress& address, std::chrono::steady_clock::time_point end,
+                                  std::stop_token stop);
 
 } // namespace ipcmark

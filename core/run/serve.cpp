@@ -26,6 +26,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr auto hello_limit = 5s; // a silent stranger keeps others waiting no longer
+
 // Wakes a poll when a stop is asked for.
 class StopEvent {
 public:
@@ -49,7 +51,7 @@ public:
         : options_(options), client_(client), stop_(stop), event_(event) {}
 
     void run() {
-        const PeerHello peer = shake_hands(client_);
+        const PeerHello peer = shake_hands(client_, std::chrono::steady_clock::now() + hello_limit, stop_);
         // What was read along with the handshake wakes no poll: look first, then wait.
         for (;;) {
             while (auto message = client_.receive(0ms))

@@ -6,6 +6,8 @@
 
 #include <ipcmark/run.hpp>
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace ipcmark {
@@ -13,19 +15,32 @@ namespace {
 
 // Changes whenever a message of coordinator and worker changes its meaning.
 constexpr std::uint64_t protocol_version = 1;
-constexpr std::chrono::milliseconds hello_limit{5000};
+constexpr std::chrono::milliseconds look_for_stop{50};
+
+std::optional<boost::json::object> receive_until(ControlChannel& channel, std::chrono::steady_clock::time_point end,
+                                                 const std::stop_token& stop) {
+    for (;;) {
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+        auto message = channel.receive(std::clamp(left, std::chrono::milliseconds(0), look_for_stop));
+        if (message || channel.closed() || left.count() <= 0 || stop.stop_requested())
+            return message;
+    }
+}
 
 } // namespace
 
-PeerHello shake_hands(ControlChannel& channel) {
+PeerHello shake_hands(ControlChannel& channel, std::chrono::steady_clock::time_point end, const std::stop_token& stop) {
     channel.send({{"type", "hello"},
                   {"protocol", protocol_version},
                   {"version", IPCMARK_VERSION},
                   {"boot_id", capture_environment().boot_id}});
-    const auto hello = channel.receive(hello_limit);
+    const auto hello = receive_until(channel, end, stop);
+    if (!hello && stop.stop_requested())
+        throw RunError("interrupted before the other end of the control connection said hello");
     if (!hello)
         throw RunError(channel.closed() ? "the other end closed the control connection before it said hello"
-                                        : "the other end of the control connection stays silent: is it an ipcmark?");
+                                        : "the other end of the control connection stays silent: it is busy with "
+                                          "another client, or it is no ipcmark");
     if (text_field(*hello, "type") != "hello")
         throw RunError("the other end of the control connection does not say hello: is it an ipcmark?");
     PeerHello peer{text_field(*hello, "version"), text_field(*hello, "boot_id")};

@@ -3,6 +3,8 @@
 
 #include "run/control_channel.hpp"
 
+#include <chrono>
+#include <stop_token>
 #include <string>
 
 namespace ipcmark {
@@ -15,8 +17,9 @@ struct PeerHello {
     std::string boot_id; // the same on both ends: they share a clock
 };
 
-// Sends our hello and receives the other's. Throws RunError where the other end is silent, is no ipcmark or speaks
-// another protocol version, naming both.
-[[nodiscard]] PeerHello shake_hands(ControlChannel& channel);
+// Sends our hello and receives the other's. Throws RunError where the other end is silent until `end`, is no ipcmark or
+// speaks another protocol version, naming both; and where a stop is asked for.
+[[nodiscard]] PeerHello shake_hands(ControlChannel& channel, std::chrono::steady_clock::time_point end,
+                                    const std::stop_token& stop);
 
 } // namespace ipcmark

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The two ends of a measurement as two programs: ipcmark serve and ipcmark connect."""
 
+import contextlib
 import json
 import signal
 import socket
@@ -71,6 +72,59 @@ def test_a_client_without_a_server_gives_up(ipcmark, address):
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1 and done.stderr.startswith("ipcmark: ")
     assert 0.25 < time.monotonic() - begin < 20
+
+
+@contextlib.contextmanager
+def deaf_listener():
+    """An address where nobody ever answers: the queue of waiting connections is full, so the kernel drops more."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(8):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield f"tcp:127.0.0.1:{listener.getsockname()[1]}"
+
+
+@contextlib.contextmanager
+def silent_listener():
+    """An address where a connection is made, and nothing ever said."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"tcp:127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("nobody", [deaf_listener, silent_listener])
+def test_a_client_gives_up_in_time_where_nobody_answers(ipcmark, nobody):
+    # The kernel itself would try for minutes; the rest is what starting and ending take on a busy machine.
+    with nobody() as address:
+        begin = time.monotonic()
+        done = ipcmark("connect", address, *QUICK, "--retry", "1s")
+        assert time.monotonic() - begin < 30
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1 and done.stderr.startswith("ipcmark: ")
+
+
+@pytest.mark.parametrize("nobody", [deaf_listener, silent_listener])
+def test_ctrl_c_ends_a_client_that_nobody_answers(ipcmark, nobody):
+    with nobody() as address:
+        client = ipcmark.start("connect", address, *QUICK, "--retry", "10m")
+        time.sleep(1)
+        client.send_signal(signal.SIGINT)
+        assert client.wait(timeout=20) != 0
+
+
+def test_a_client_waits_for_a_server_that_is_busy(ipcmark):
+    address = f"tcp:127.0.0.1:{free_port()}"
+    server = serving(ipcmark, address)
+    first = ipcmark.start("connect", address, "-d", "6s", "--round-trip", "-q")
+    assert "connected" in server.stderr.readline()
+    done = ipcmark("connect", address, *QUICK, "-q", "--retry", "60s")
+    assert first.wait(timeout=60) == 0
+    assert done.returncode == 0, done.stderr
+    server.send_signal(signal.SIGINT)
+    assert server.wait(timeout=30) == 0
 
 
 def test_ctrl_c_ends_a_client_that_waits(ipcmark, address):
