@@ -37,6 +37,9 @@ std::string joined(const std::vector<std::string>& names) {
 }
 
 std::string limits_of(const ModuleDescription& module) {
+    if (module.max_message_size_bytes == 0)
+        return "not known on this system: " +
+               (module.limit_reason.empty() ? "the module names no size that it can carry" : module.limit_reason);
     std::string text = module.max_message_size_bytes >= std::numeric_limits<std::int64_t>::max()
                            ? "messages of any size"
                            : fmt::format("messages up to {} bytes ({})", module.max_message_size_bytes,

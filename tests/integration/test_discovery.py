@@ -131,6 +131,15 @@ def test_inspect_shows_identity_limits_and_options(ipcmark, module):
         assert option["name"] in text
 
 
+def test_inspect_says_that_limits_are_not_known(ipcmark, folder):
+    put(folder, "fails-in-limits")
+    done = ipcmark("inspect", "./fails-in-limits.so", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "up to 0 bytes" not in done.stdout
+    words = " ".join(done.stdout.split())
+    assert "limits not known on this system: " in words and "unsupported" in words
+
+
 def test_inspect_takes_a_path(ipcmark, folder):
     path = put(folder, "none", "good")
     done = ipcmark("inspect", path)

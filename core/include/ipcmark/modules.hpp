@@ -60,7 +60,7 @@ struct ModuleDescription {
     std::vector<std::string> extensions; // those of v1 that it has
     std::vector<std::string> build_flags;
     std::vector<OptionInfo> options;
-    std::uint64_t max_message_size_bytes = 0; // with default options
+    std::uint64_t max_message_size_bytes = 0; // with default options; 0: it could not tell, limit_reason says why
     std::uint64_t max_in_flight = 0;
     std::uint32_t max_endpoints = 0;
     std::string limit_reason;
