@@ -129,12 +129,11 @@ std::size_t mapped_bytes() {
     return pages * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
 }
 
-std::set<std::string> system_names(const std::string& folder) {
+std::set<std::string> system_names() {
     std::set<std::string> names;
     const auto add = [&](const fs::path& path) { names.insert(path.string()); };
     each_entry("/dev/shm", add);
     each_entry("/dev/mqueue", add);
-    each_entry(folder, add);
     std::ifstream sockets("/proc/net/unix");
     std::string line;
     while (std::getline(sockets, line)) {

@@ -27,9 +27,9 @@ private:
 // Bytes handed out by malloc, and bytes mapped in all; of this process.
 [[nodiscard]] std::size_t allocated_bytes();
 [[nodiscard]] std::size_t mapped_bytes();
-// Everything with a name that another process could find: shared memory, message queues, unix sockets, System V objects
-// and the entries of `folder`.
-[[nodiscard]] std::set<std::string> system_names(const std::string& folder);
+// Everything with a name that another process could find: shared memory, message queues, unix sockets, System V
+// objects.
+[[nodiscard]] std::set<std::string> system_names();
 
 // Puts this process into namespaces of its own for network (with a loopback device), shared memory, queues and mounts,
 // so that no name of another process on the machine is seen. False where the machine does not allow it.

@@ -17,6 +17,7 @@
 #include <fnmatch.h>
 #include <poll.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -92,7 +93,6 @@ public:
         int status = 0;
         if (ended) {
             waitpid(pid_, &status, 0);
-            reaped_ = true;
         }
         end_all();
         read_reports();
@@ -182,15 +182,17 @@ private:
         }
     }
 
-    // Every process of the test is in one group.
+    // Every process of the test is in one group. Orphans of it are ours to wait for (run_cases), and are waited for:
+    // one that is about to die may still be making a file while its folder is removed.
     void end_all() {
-        if (pid_ > 0) {
-            kill(-pid_, SIGKILL);
+        if (pid_ <= 0) {
+            return;
         }
-        if (pid_ > 0 && !reaped_) {
-            waitpid(pid_, nullptr, 0);
-            reaped_ = true;
+        kill(-pid_, SIGKILL);
+        while (waitpid(-pid_, nullptr, 0) > 0 || errno == EINTR) {
+            errno = 0;
         }
+        pid_ = -1;
     }
 
     Case which_;
@@ -199,7 +201,6 @@ private:
     Fd reports_;
     Fd pidfd_;
     pid_t pid_ = -1;
-    bool reaped_ = false;
     std::chrono::nanoseconds limit_;
     std::string bytes_;
     std::vector<Message> told_;
@@ -272,6 +273,7 @@ std::vector<Case> selected_cases(const Request& request) {
 void run_cases(const Request& request, const std::vector<Case>& cases,
                const std::function<void(const CaseResult&)>& each) {
     ScratchRoot root;
+    prctl(PR_SET_CHILD_SUBREAPER, 1UL);
     for (const auto& which : cases) {
         const auto scratch = root.make_folder();
         each(request.in_process ? run_here(request, which, scratch) : CaseRun(request, which, scratch).finish());
