@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The thread tags of module.h.
+#include "host/check/allocation_count.hpp"
 #include "host/check/peer.hpp"
 #include "host/check/task.hpp"
 
@@ -188,6 +189,57 @@ void hot_flow(Wire& wire, bool begins) {
 }
 constexpr Flow hot{.spec = {}, .run = hot_flow};
 
+// A call into the module, with what it allocated.
+ipcmark_status counted_send(Wire& wire, std::span<const std::byte> data, AllocationCount& count) {
+    const auto send = wire.context().table().send;
+    const CountAllocations counting(count);
+    return send(wire.get(), data.data(), data.size());
+}
+
+ipcmark_status counted_recv(Wire& wire, std::span<std::byte> into, std::size_t& size, AllocationCount& count) {
+    const auto recv = wire.context().table().recv;
+    const CountAllocations counting(count);
+    return recv(wire.get(), into.data(), into.size(), &size);
+}
+
+// From the very first message: module.h makes no exception of it.
+void lean_flow(Wire& wire, bool begins) {
+    if (!can_count_allocations()) {
+        skip("the sanitizer has an allocator of its own, which cannot be counted");
+    }
+    auto& context = wire.context();
+    constexpr std::uint64_t most = 1000;
+    const auto count = context.rounds(most);
+    AllocationCount sending;
+    AllocationCount receiving;
+    Bytes buffer(64);
+    const auto send_one = [&](std::uint64_t i) {
+        fill(buffer, i);
+        context.expect(counted_send(wire, buffer, sending), IPCMARK_OK, wire.get(), "send of 64 bytes");
+    };
+    for (std::uint64_t i = 0; i < count; ++i) {
+        if (begins) {
+            send_one(i);
+        }
+        std::size_t size = 0;
+        context.expect(counted_recv(wire, buffer, size, receiving), IPCMARK_OK, wire.get(), "recv");
+        require(size == buffer.size(), fmt::format("recv gave a size of {} for a message of 64", size));
+        verify(context, buffer, i, size);
+        if (!begins) {
+            send_one(i);
+        }
+    }
+    const auto judge = [&](const char* name, const AllocationCount& found) {
+        require(found.sum() == 0,
+                fmt::format("{} calls of {} allocated memory {} times, freed it {} times and changed mappings {} "
+                            "times: it is [hot], where nothing is allocated",
+                            count, name, found.allocated, found.freed, found.mapped));
+    };
+    judge("send", sending);
+    judge("recv", receiving);
+}
+constexpr Flow lean{.spec = {}, .run = lean_flow};
+
 constexpr std::array tests{
     Test{.id = "threads.last_error_of_each_thread",
          .proves = "last_error tells each thread of its own failure; another's would send the user the wrong way.",
@@ -208,6 +260,12 @@ constexpr std::array tests{
          .proves = "send and recv never log: what they do is measured.",
          .run = run_flow<hot>,
          .peer = peer_flow<hot>},
+    Test{.id = "threads.hot_does_not_allocate",
+         .proves = "send and recv neither allocate nor free nor map memory, not even for the first message: what they "
+                   "do is measured.",
+         .run = run_flow<lean>,
+         .peer = peer_flow<lean>,
+         .waits = Waits::each},
 };
 
 } // namespace
