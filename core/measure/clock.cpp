@@ -24,12 +24,19 @@ std::string first_line(const char* path) {
     return line;
 }
 
+// Empty if the kernel's own clock is the counter that it calls by this name, else the reason for distrust.
+[[maybe_unused]] std::string not_the_kernels(const std::string& name) {
+    const std::string source = first_line("/sys/devices/system/clocksource/clocksource0/current_clocksource");
+    if (source == name)
+        return {};
+    return "the kernel's clock source is '" + (source.empty() ? "unknown" : source) + "', not " + name;
+}
+
 // Empty if the cycle counter can be trusted, else the reason why not.
 std::string distrust() {
 #if defined(__x86_64__)
-    const std::string source = first_line("/sys/devices/system/clocksource/clocksource0/current_clocksource");
-    if (source != "tsc")
-        return "the kernel's clock source is '" + (source.empty() ? "unknown" : source) + "', not tsc";
+    if (std::string reason = not_the_kernels("tsc"); !reason.empty())
+        return reason;
     // Asked of the processor itself: /proc/cpuinfo has the same answer, but takes some 10 ms to be made.
     constexpr unsigned power_management_leaf = 0x80000007;
     constexpr unsigned invariant_tsc = 1U << 8;
@@ -41,7 +48,9 @@ std::string distrust() {
         return "the processor's TSC is not invariant";
     return {};
 #elif defined(__aarch64__)
-    return {}; // the generic timer is invariant by the architecture
+    // The generic timer is invariant by the architecture; but where a processor's is faulty, the kernel may use another
+    // clock, or trap every reading of this one.
+    return not_the_kernels("arch_sys_counter");
 #else
     return "no cycle counter is known for this architecture";
 #endif
