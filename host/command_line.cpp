@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/command_line.hpp"
 
+#include "host/mechanism_hint.hpp"
 #include "module/nearest_name.hpp"
 
 #include <ipcmark/run.hpp>
@@ -72,8 +73,13 @@ CLI::Option* add(CLI::App& app, const Option& option) {
 }
 
 [[noreturn]] void refuse_extra(const Grammar& grammar, const std::string& extra) {
-    if (!looks_like_option(extra))
-        throw UsageError(fmt::format("unexpected argument '{}'; see '{} --help'", extra, grammar.command));
+    const bool measures = std::any_of(grammar.options.begin(), grammar.options.end(),
+                                      [](const Option& option) { return option.names.starts_with("-m,"); });
+    if (!looks_like_option(extra)) {
+        const auto hint = measures ? mechanism_hint(extra) : "";
+        throw UsageError(fmt::format("unexpected argument '{}'{}", extra,
+                                     hint.empty() ? fmt::format("; see '{} --help'", grammar.command) : hint));
+    }
     std::vector<std::string> names;
     for (const auto& option : grammar.options)
         for (const auto& name : long_names(option))

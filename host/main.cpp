@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config.h"
 #include "host/log.hpp"
+#include "host/mechanism_hint.hpp"
 #include "host/standard_output.hpp"
 #include "host/verbs.hpp"
 #include "module/nearest_name.hpp"
@@ -58,7 +59,9 @@ int print_version(const char* name) {
     std::vector<std::string> names;
     for (const auto& verb : verbs())
         names.emplace_back(verb.name);
-    const auto hint = did_you_mean(name, names);
+    auto hint = mechanism_hint(name);
+    if (hint.empty())
+        hint = did_you_mean(name, names);
     throw UsageError(fmt::format("unknown verb '{}'{}", name, hint.empty() ? "; see 'ipcmark --help'" : hint));
 }
 

@@ -14,7 +14,9 @@ RUN = {
     "missing module file": (["-m", "./no/such.so"], ["./no/such.so"]),
     "unknown option": (["--mesage-size", "5"], ["'--mesage-size'", "'--message-size'"]),
     "unknown short option": (["-Z"], ["'-Z'"]),
-    "stray word": (["-q", "uds"], ["'uds'"]),
+    "stray word": (["-q", "word"], ["'word'", "--help"]),
+    "stray mechanism": (["-q", "uds"], ["'uds'", "-m uds"]),
+    "stray module": (["-q", "./mine.so"], ["'./mine.so'", "-m ./mine.so"]),
     "missing value": (["-m", "uds", "-s"], ["--size", "SIZE"]),
     "option for a value": (["-d", "-q"], ["--duration", "TIME"]),
     "option twice": (["-d", "1s", "-d", "2s"], ["--duration", "more than once"]),
@@ -167,6 +169,7 @@ def test_a_cpu_that_is_not_allowed_is_refused_with_those_that_are(ipcmark, side)
     [
         (["rnu"], ["'rnu'", "'run'"]),
         (["frobnicate"], ["'frobnicate'", "--help"]),
+        (["shm"], ["'shm'", "-m shm"]),
         (["help", "rnu"], ["'rnu'"]),
         (["list", "uds"], ["'uds'"]),
         (["list", "--module-path", "/no/such/folder"], ["/no/such/folder"]),

@@ -50,7 +50,14 @@ def pkg_config(installation, *arguments):
 
 def test_everything_has_its_place(installation):
     _, prefix = installation
-    for name in ("bin/ipcmark", "bin/ipc-benchmark", "include/ipcmark/module.h", "include/ipcmark/run.hpp"):
+    for name in (
+        "bin/ipcmark",
+        "bin/ipc-benchmark",
+        "include/ipcmark/module.h",
+        "include/ipcmark/run.hpp",
+        "share/bash-completion/completions/ipcmark",
+        "share/zsh/site-functions/_ipcmark",
+    ):
         assert (prefix / name).exists()
     modules = only(prefix.rglob("modules-1"))
     assert {path.name for path in modules.iterdir()} == {f"{name}.so" for name in [*MECHANISMS, "null"]}
