@@ -51,7 +51,7 @@ WorkerEndpoints::WorkerEndpoints(const WorkerJob& job, std::shared_ptr<const Mod
       calls_{&module_->table(), extension<ipcmark_ext_loan>(*module_, IPCMARK_EXT_LOAN),
              extension<ipcmark_ext_batch>(*module_, IPCMARK_EXT_BATCH),
              extension<ipcmark_ext_pollfd>(*module_, IPCMARK_EXT_POLLFD)},
-      ends_(job.endpoints) {
+      ends_(job.endpoints), turns_(job.mode == Mode::blocking ? job.endpoints : 1) {
     for (unsigned index = 0; index < job.endpoints; ++index)
         endpoints_.emplace_back(nullptr, EndpointCloser{module_});
     start_line_.emplace(static_cast<std::ptrdiff_t>(job.mode == Mode::blocking ? job.endpoints : 1));
@@ -61,10 +61,16 @@ WorkerEndpoints::~WorkerEndpoints() {
     {
         const std::lock_guard lock(mutex_);
         step_ = Step::end;
+        wake_all();
     }
-    changed_.notify_all();
     interrupt(IPCMARK_CANCELLED);
     threads_.clear();
+}
+
+void WorkerEndpoints::wake_all() noexcept {
+    changed_.notify_all();
+    for (auto& turn : turns_)
+        turn.notify_one();
 }
 
 std::string WorkerEndpoints::listen(const char* scratch_dir) {
@@ -172,8 +178,8 @@ void WorkerEndpoints::thread_main(unsigned first, unsigned count, const std::str
         for (unsigned index = first; index < first + count; ++index) {
             {
                 std::unique_lock lock(mutex_);
-                changed_.wait(lock,
-                              [this, index] { return next_endpoint_ == index || failure_ || step_ == Step::end; });
+                turns_[first].wait(lock,
+                                   [this, index] { return next_endpoint_ == index || failure_ || step_ == Step::end; });
                 if (failure_ || step_ == Step::end)
                     return;
             }
@@ -183,17 +189,19 @@ void WorkerEndpoints::thread_main(unsigned first, unsigned count, const std::str
             {
                 const std::lock_guard lock(mutex_);
                 ++next_endpoint_;
-                ++made_;
+                if (++made_ == job_.endpoints)
+                    changed_.notify_all();
+                else if (next_endpoint_ < turns_.size())
+                    turns_[next_endpoint_].notify_one();
             }
-            changed_.notify_all();
         }
     } catch (...) {
         {
             const std::lock_guard lock(mutex_);
             if (!failure_)
                 failure_ = std::current_exception();
+            wake_all();
         }
-        changed_.notify_all();
         return;
     }
     // The server's threads wait in receive before the client sends its first message.

@@ -49,6 +49,7 @@ private:
     void thread_main(unsigned first, unsigned count, const std::string& address);
     [[nodiscard]] std::vector<OptionValue> read_options() const;
     void make_endpoint(unsigned index, const std::string& address);
+    void wake_all() noexcept; // with mutex_ held
     [[nodiscard]] LoopContext context_of(unsigned index);
     void note_end(unsigned index, const LoopEnd& end);
     void wait_for_run();
@@ -69,6 +70,8 @@ private:
     std::mutex mutex_;
     std::condition_variable changed_;
     unsigned next_endpoint_ = 0; // whose turn it is to be accepted or connected
+    // A thread waits for its turn alone: thousands that wake for every turn take minutes to get through.
+    std::vector<std::condition_variable> turns_;
     unsigned made_ = 0;
     std::exception_ptr failure_;
     Step step_ = Step::set_up;
