@@ -23,29 +23,32 @@ base_image() {
     elif [ ! -e "$base_archive" ] && timeout 60 podman pull -q "$default_base" >/dev/null 2>&1; then
         echo "$default_base"
     else
-        [ -e "$base_archive" ] || bootstrap_base >&2
-        podman import -q "$base_archive" "$own_base" >&2
+        [ -e "$base_archive" ] || bootstrap_base >&2 || exit 1
+        podman import -q "$base_archive" "$own_base" >&2 || die "podman cannot import $base_archive"
         echo "$own_base"
     fi
 }
 
-bootstrap_base() {
+# In a subshell: its trap and its lock end with it. `set -e` does not hold where a caller asks `||`.
+bootstrap_base() (
     [ "$(id -u)" -eq 0 ] && command -v debootstrap >/dev/null ||
         die "$default_base cannot be pulled; name another image in BASE_IMAGE, or run this as root with debootstrap"
-    local root mirror
     mirror=$(apt-get indextargets --format '$(ORIGIN) $(CODENAME) $(REPO_URI)' 'Created-By: Packages' |
         awk '$1 == "Debian" && $2 !~ /-/ { print $3; exit }')
     [ -n "$mirror" ] || die "no Debian mirror is set up on this machine; name an image in BASE_IMAGE"
-    mkdir -p "$image_cache"
-    root=$(mktemp -d "$image_cache/bootstrap.XXXXXX")
-    trap 'rm -rf "$root"' RETURN
+    mkdir -p "$image_cache" || die "cannot keep a base image in $image_cache"
+    exec 9>"$image_cache/lock"
+    flock 9
+    [ ! -e "$base_archive" ] || exit 0 # made by another build while this one waited
+    rm -rf "$image_cache"/bootstrap.* # of a build that was killed
+    root=$(mktemp -d "$image_cache/bootstrap.XXXXXX") || die "cannot write in $image_cache"
+    trap 'rm -rf "$root"' EXIT
     echo "making a base image from this machine's package mirror (once)"
-    debootstrap --variant=minbase trixie "$root/tree" "$mirror" >"$root/log" 2>&1 ||
+    debootstrap --variant=minbase trixie "$root/tree" "$mirror" >"$root/log" 2>&1 9>&- ||
         { tail -n 20 "$root/log"; die "debootstrap failed"; }
     rm -rf "$root"/tree/var/cache/apt/* "$root"/tree/var/lib/apt/lists/*
-    tar -C "$root/tree" -cf "$root/tar" .
-    mv "$root/tar" "$base_archive"
-}
+    tar -C "$root/tree" -cf "$root/tar" . && mv "$root/tar" "$base_archive" || die "cannot write $base_archive"
+)
 
 # use_working_podman IMAGE: some machines are containers themselves and need other settings than podman's own.
 use_working_podman() {
