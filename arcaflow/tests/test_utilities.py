@@ -163,6 +163,23 @@ class Parse(PluginTest):
         self.assertEqual(run("parse_arcaflow_output.py", "-i", path, "-o", other).returncode, 0)
         self.assertTrue(other.exists())
 
+    def test_in_a_pipe_that_ends_early(self):
+        path = self.write(engine_output(ipcmark_document()))
+        for script, arguments in (("parse_arcaflow_output.py", ["-i", path]), ("report.py", [path])):
+            with self.subTest(script):
+                target = self.folder / f"{script}.written"
+                ended_reader, writer = os.pipe()
+                os.close(ended_reader)
+                with os.fdopen(writer, "wb") as stdout:
+                    done = subprocess.run(
+                        [sys.executable, str(UTILS / "python" / script), *map(str, arguments), "-o", str(target)],
+                        stdout=stdout,
+                        stderr=subprocess.PIPE,
+                        timeout=TIMEOUT_S,
+                    )
+                self.assertEqual(done.stderr, b"")
+                self.assertGreater(target.stat().st_size, 0)
+
     def test_bad_files_are_one_line_each(self):
         failed = engine_output({"error": "Test 1 timed out"}, "benchmark_error", "error")
         for text, words in (

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import console
 import documents
 
 CSV_COLUMNS = [
@@ -167,4 +168,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    console.end_quietly_with_the_reader()
     sys.exit(main())

@@ -15,6 +15,7 @@ import figures
 from measurements import DIRECTIONS, Measurement, measurements_of
 from plotly.offline import get_plotlyjs
 
+import console
 import documents
 
 STYLE = """
@@ -237,4 +238,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    console.end_quietly_with_the_reader()
     sys.exit(main())

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import console
 import documents
 from parse_arcaflow_output import CSV_COLUMNS, build_rows, sort_rows, write_csv
 
@@ -119,4 +120,5 @@ def _run_all(arguments: argparse.Namespace) -> list[Path]:
 
 
 if __name__ == "__main__":
+    console.end_quietly_with_the_reader()
     sys.exit(main())
