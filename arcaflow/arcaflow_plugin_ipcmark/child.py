@@ -11,7 +11,7 @@ import subprocess
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 # So much of the end of standard error is kept: a child that writes for an hour costs no memory.
@@ -103,6 +103,17 @@ def run(
     """
     if not shutil.which(command[0]):  # setpriv would say it in another way
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), command[0])
+    with _sigterm.after_this():
+        return _run(command, timeout_s, cancel, grace_s, on_stderr_line)
+
+
+def _run(
+    command: Sequence[str],
+    timeout_s: float,
+    cancel: Cancel,
+    grace_s: float,
+    on_stderr_line: Callable[[str], None] | None,
+) -> Ended:
     child = subprocess.Popen(
         [*_dies_with_this_process(), *command],
         stdin=subprocess.DEVNULL,
@@ -164,15 +175,50 @@ def _dies_with_this_process() -> list[str]:
     return [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
 
 
-def end_children_on_sigterm() -> None:
-    """From now on SIGTERM ends what runs, as cancel does, and then this process. Only in the main thread."""
+class _Sigterm:
+    """Ends what runs, as cancel does, and then this process.
 
-    def on_sigterm(_signum, _frame) -> None:
+    The interpreter runs signal handlers on the main thread, anywhere. An exception raised while a child is being started
+    there would lose it; so the end of this process waits until run() is done, which the cancel ends at once.
+    """
+
+    def __init__(self) -> None:
+        self._running = False  # a child, on the main thread
+        self._came = False
+
+    def install(self) -> None:
+        signal.signal(signal.SIGTERM, self._on_sigterm)
+
+    @contextlib.contextmanager
+    def after_this(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        self._running = True
+        try:
+            yield
+        finally:
+            self._running = False
+            if self._came:
+                _exit()
+
+    def _on_sigterm(self, _signum, _frame) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        self._came = True
         for cancel in list(_cancels):
             cancel.request()
-        # Steps run on threads of their own; the interpreter waits for those. A step on this thread ends its child on
-        # the way out.
-        raise SystemExit(128 + signal.SIGTERM)
+        if not self._running:
+            _exit()
 
-    signal.signal(signal.SIGTERM, on_sigterm)
+
+def _exit() -> None:
+    # Steps that run on threads of their own are waited for by the interpreter.
+    raise SystemExit(128 + signal.SIGTERM)
+
+
+_sigterm = _Sigterm()
+
+
+def end_children_on_sigterm() -> None:
+    """From now on SIGTERM ends what runs, and then this process. Only in the main thread."""
+    _sigterm.install()

@@ -3,11 +3,13 @@
 """Child processes end as they should, with real processes."""
 
 import signal
+import subprocess
+import sys
 import threading
 import time
 import unittest
 
-from plugin_support import PluginTest
+from plugin_support import PLUGIN_ROOT, TIMEOUT_S, PluginTest
 
 from arcaflow_plugin_ipcmark import child
 
@@ -90,6 +92,31 @@ class Child(PluginTest):
         begin = time.monotonic()
         self.run_shell("setsid sleep 7 & exit 0")
         self.assertLess(time.monotonic() - begin, 6)
+
+    def test_sigterm_while_a_child_is_being_started(self):
+        """The child has begun, but who started it does not hold it yet."""
+        done = self.folder / "done"
+        script = f"""
+import os, signal, subprocess, sys, time
+sys.path.insert(0, {str(PLUGIN_ROOT)!r})
+from arcaflow_plugin_ipcmark import child
+
+class Slow(subprocess.Popen):
+    def __init__(self, *arguments, **kwargs):
+        super().__init__(*arguments, **kwargs)
+        while not os.path.exists({str(self.ready)!r}):
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+subprocess.Popen = Slow
+child.end_children_on_sigterm()
+child.run(["sh", "-c", "trap ': > {done}; exit 143' TERM; : > {self.ready}; while :; do sleep 0.05; done"],
+          60, child.Cancel())
+"""
+        ended = subprocess.run([sys.executable, "-c", script], timeout=TIMEOUT_S, capture_output=True, text=True)
+        self.assertEqual(ended.returncode, 128 + signal.SIGTERM, ended.stderr)
+        self.assertTrue(done.exists())
+        self.assert_nothing_runs(within_s=0)
 
     def test_missing_program(self):
         with self.assertRaises(OSError):
