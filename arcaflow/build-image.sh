@@ -7,10 +7,14 @@
 # --environment  build nothing; print the variables that podman needs on this machine, one NAME=VALUE a line
 # IMAGE          environment: name of the image; default localhost/arcaflow-plugin-ipcmark:latest
 # BASE_IMAGE     environment: the base image; default: Debian 13 slim
+# SOURCE_URL     environment: where the sources are, for the image's label; default: the origin of this clone, if it is
+#                on the web
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=utils/containers.sh
 source "$here/utils/containers.sh"
+# shellcheck source=utils/source_url.sh
+source "$here/utils/source_url.sh"
 image=${IMAGE:-localhost/arcaflow-plugin-ipcmark:latest}
 
 command -v podman >/dev/null || die "podman is not installed"
@@ -27,5 +31,5 @@ certificates=()
 if [ -n "${PIP_CERT:-}" ]; then
     certificates=(--volume "$PIP_CERT:/run/certificates.crt:ro" --build-arg PIP_CERT=/run/certificates.crt)
 fi
-podman build --network=host --build-arg "BASE_IMAGE=$base" "${certificates[@]}" \
+podman build --network=host --build-arg "BASE_IMAGE=$base" --build-arg "SOURCE_URL=$(source_url)" "${certificates[@]}" \
     -t "$image" -f "$here/Containerfile" "$@" "$here/.."

@@ -19,6 +19,7 @@ from plugin_support import PLUGIN_ROOT, environment
 pytestmark = pytest.mark.image
 
 IMAGE = "localhost/arcaflow-plugin-ipcmark:test"
+SOURCE_URL = "https://example.org/ipcmark"
 MAX_LAYERS_BYTES = 150_000_000
 MECHANISMS = {"UnixDomainSocket", "TcpSocket", "SharedMemory", "PosixMessageQueue"}
 READ_ONLY = ("--read-only", "--read-only-tmpfs=false", "--cap-drop=all", "--security-opt=no-new-privileges")
@@ -32,7 +33,7 @@ def podman(*arguments: str, timeout: float = 300, **kwargs) -> subprocess.Comple
 class Image(unittest.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
-        with environment({"IMAGE": IMAGE}):
+        with environment({"IMAGE": IMAGE, "SOURCE_URL": SOURCE_URL}):
             built = subprocess.run(
                 [str(PLUGIN_ROOT / "build-image.sh")], capture_output=True, text=True, timeout=BUILD_TIMEOUT_S
             )
@@ -160,6 +161,7 @@ class Image(unittest.TestCase):
         labels = config["Labels"]
         for name in ("source", "licenses", "vendor", "authors", "title"):
             self.assertTrue(labels[f"org.opencontainers.image.{name}"], name)
+        self.assertEqual(labels["org.opencontainers.image.source"], SOURCE_URL)
         self.assertEqual(labels["io.github.arcalot.arcaflow.plugin.version"], "1")
         self.assertEqual(labels["org.opencontainers.image.licenses"], "Apache-2.0")
         self.assertNotIn(config["User"].split(":")[0], ("", "0", "root"))
