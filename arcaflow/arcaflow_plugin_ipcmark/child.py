@@ -178,8 +178,8 @@ def _dies_with_this_process() -> list[str]:
 class _Sigterm:
     """Ends what runs, as cancel does, and then this process.
 
-    The interpreter runs signal handlers on the main thread, anywhere. An exception raised while a child is being started
-    there would lose it; so the end of this process waits until run() is done, which the cancel ends at once.
+    The interpreter runs signal handlers on the main thread, anywhere. An exception raised while a child is being
+    started there would lose it; so the end of this process waits until run() is done, which the cancel ends at once.
     """
 
     def __init__(self) -> None:

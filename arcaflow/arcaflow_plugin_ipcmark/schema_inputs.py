@@ -107,9 +107,8 @@ class TestRunConfig:
         Optional[bool], *doc("Include the first message", "Count the first message after the warm-up too.")
     ] = None
     host: Annotated[Optional[str], *doc("TCP host", "Address for tcp. Default: 127.0.0.1.")] = None
-    port: Annotated[
-        Optional[int], *doc("TCP port", "Port for tcp. Default: a free one."), schema.min(1), schema.max(65535)
-    ] = None
+    # No maximum, as published: the engine cannot compare it with a workflow's copy of the published schema.
+    port: Annotated[Optional[int], *doc("TCP port", "Port for tcp. Default: a free one."), schema.min(1)] = None
     pmq_priority: Annotated[
         Optional[int],
         *doc("Queue priority", "Priority of messages in POSIX message queues. Default: 0."),

@@ -144,6 +144,13 @@ class PublishedNames(unittest.TestCase):
                 self.assertEqual(fields[name]["required"], name == "mechanisms")
         self.assertEqual(objects["InputParams"]["properties"]["tests"]["type"]["min"], 1)
 
+    def test_no_input_has_a_maximum(self):
+        """The engine fails (nil pointer) on a workflow with a copied schema that, as the published one, has none."""
+        objects = schema.SCHEMA_SCHEMA.serialize(ipcmark_plugin.SCHEMA)["steps"]["run-benchmark"]["input"]["objects"]
+        for name, field in objects["TestRunConfig"]["properties"].items():
+            if name in self.INPUTS:
+                self.assertNotIn("max", {key for key, value in field["type"].items() if value is not None}, name)
+
     def test_outputs_have_their_fields(self):
         objects = STEPS["run-benchmark"].outputs["success"].schema.objects
         for name, fields in self.OUTPUTS.items():
@@ -169,7 +176,7 @@ class BadInput(unittest.TestCase):
             "warmup_iterations": -1,
             "iterations": 0,
             "timeout": 0,
-            "port": 70_000,
+            "port": 0,
             "server_affinity": -1,
             "window": 0,
             "batch": 0,

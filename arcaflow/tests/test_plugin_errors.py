@@ -146,6 +146,12 @@ class Errors(PluginTest):
         _, output = self.run_tests({"port": 9000})
         self.assertIn("port is only for tcp", output.warnings[0])
 
+    def test_port_that_is_none(self):
+        self.use_real_binary()
+        output_id, output = self.run_tests({"mechanisms": ["tcp"], "port": 70_000})
+        self.assertEqual(output_id, "error")
+        self.assertIn("'70000' is not a port; write a number from 1 to 65535", output.error)
+
     def test_inputs_are_noted_on_results(self):
         self.use_fake_binary(f"cat {self.document_file()}")
         _, output = self.run_tests(
