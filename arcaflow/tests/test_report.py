@@ -108,6 +108,43 @@ class Report(ReportTest):
             self.assertIn(words, text)
         self.assertNotIn("cpu-placement is", text)
 
+    def test_what_was_warned_of_is_not_said_again(self):
+        check = {"id": "offered-rate", "value": 0.5, "expectation": "at least 0.99", "verdict": "suspicious"}
+        warning = {"code": "offered-rate", "cause": "one-way: not reached (0.5)", "remedy": "ask for less"}
+        results = [ipcmark_result(warnings=[warning]) for _ in range(2)]
+        for result, size in zip(results, (64, 1024), strict=True):
+            result["test_config"]["message_size"] = size
+            result["one_way_results"]["audit"] = [check]
+        text = self.report(ipcmark_document(results))
+        self.assertEqual(text.count("not reached (0.5)"), 2)
+        self.assertNotIn("offered-rate is", text)
+        # Where each was found, and the remedy once.
+        self.assertIn("run1: uds 64 B blocking", text)
+        self.assertIn("run1: uds 1 KiB blocking", text)
+        self.assertEqual(text.count("ask for less"), 1)
+
+    def test_many_warnings_of_a_kind_are_folded(self):
+        results = []
+        for size in range(1, 10):
+            results.append(ipcmark_result(warnings=[{"code": "x", "cause": "a cause", "remedy": ""}]))
+            results[-1]["test_config"]["message_size"] = size
+        self.assertIn("and 5 more", self.report(ipcmark_document(results)))
+
+    def test_environment(self):
+        document = ipcmark_document()
+        document["metadata"]["system_info"].update(governor="", compiler="gcc 14", clock={"overhead_ns": 10.2717})
+        text = self.report(document)
+        for words in ("16.0 GB", "not readable", "10.3 ns"):
+            self.assertIn(words, text)
+        self.assertNotIn("rust version", text)
+        self.assertIn("rust version", self.report(rusty_document()))
+
+    def test_streaming_is_explained_only_where_it_was_measured(self):
+        self.assertIn("mostly time spent in its buffers", self.report(ipcmark_document()))
+        paced = ipcmark_result()
+        paced["test_config"]["rate_per_second"] = 1000
+        self.assertNotIn("mostly time spent in its buffers", self.report(ipcmark_document([paced])))
+
     def test_comparison(self):
         text = self.report(ipcmark_document(), ipcmark_document([scaled(ipcmark_result(), 2)]))
         self.assertIn("Comparison: run2 against run1", text)
@@ -155,9 +192,14 @@ class Browser(ReportTest):
                 self.assertIn(f">{title}</text>", plot)
                 # Lines or bars with more than one point, not just axes.
                 paths = re.findall(r'<path class="js-line" d="([^"]+)"', plot.replace("\n", " "))
-                paths += re.findall(r'class="points".*?<path d="([^"]+)"', plot, flags=re.S)
+                paths += re.findall(r'class="points?"[^>]*>?.*?<path [^>]*?d="([^"]+)"', plot, flags=re.S)
                 self.assertTrue(any(len(path) > 20 for path in paths), "nothing is drawn")
                 self.assertNotIn("NaN", "".join(paths))
+        # A plot for each setting, with units on its axes.
+        self.assertEqual(len(re.findall(r'class="x\d*title"', plots[1])), 9)
+        for words in (">64 B blocking ×4<", ">1 KiB blocking 20,000/s<", ">99.9 %<", ">10 µs<"):
+            self.assertIn(words, plots[1])
+        self.assertIn(">1 KiB<", plots[4])
 
     def test_screenshot_shows_them(self):
         from PIL import Image
@@ -168,7 +210,7 @@ class Browser(ReportTest):
         with Image.open(shot) as image:
             self.assertEqual(image.size, (1280, 12000))
             colors = image.convert("RGB").getcolors(maxcolors=1 << 24)
-        # The colours of plotly's first three lines, each on at least some hundred pixels.
+        # The colours of the three mechanisms, each on at least some hundred pixels.
         count = {color: number for number, color in colors}
         for color in ((0x63, 0x6E, 0xFA), (0xEF, 0x55, 0x3B), (0x00, 0xCC, 0x96)):
             self.assertGreater(count.get(color, 0), 300, f"#{bytes(color).hex()} is hardly there")

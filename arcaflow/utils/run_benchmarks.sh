@@ -32,7 +32,12 @@ case ${1:-} in
 esac
 
 echo "[1/2] building the image"
-"$here/../build-image.sh" -q
+mkdir -p "$here/out"
+"$here/../build-image.sh" >"$here/out/build.log" 2>&1 || {
+    tail -n 30 "$here/out/build.log" >&2
+    echo "run_benchmarks.sh: the image was not built; all of it: $here/out/build.log" >&2
+    exit 1
+}
 while IFS= read -r setting; do
     export "${setting?}"
 done < <("$here/../build-image.sh" --environment)

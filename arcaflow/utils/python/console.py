@@ -5,5 +5,5 @@ import signal
 
 
 def end_quietly_with_the_reader() -> None:
-    """In `utility | head -1`, head ends first: that is no error. The files have been written by the time of printing."""
+    """In `utility | head -1`, head ends first: that is no error, and the files have been written by then."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)

@@ -2,75 +2,80 @@
 """The plots of the report. Each function returns None where there is nothing to plot."""
 
 import math
+from collections.abc import Callable
 
 import plotly.graph_objects as go
+
+import axes
+import panels
 from measurements import Measurement, size_text
+from panels import Style
 
-MAX_CURVES = 24  # more cannot be told apart
-FILLED_CURVES = 4  # more hide each other
 PERCENTILE_TICKS = [0, 50, 90, 99, 99.9, 99.99, 99.999, 99.9999]
-DASHES = ["solid", "dash", "dot", "dashdot"]
-
-
-def _figure(title: str, x: str, y: str, **axes) -> go.Figure:
-    figure = go.Figure()
-    figure.update_layout(
-        title={"text": title, "x": 0.01, "font": {"size": 16}},
-        template="plotly_white",
-        height=460,
-        margin={"l": 70, "r": 20, "t": 50, "b": 60},
-        legend={"font": {"size": 11}},
-        hovermode="closest",
-        showlegend=True,
-        xaxis={"title": {"text": x}, **axes.get("xaxis", {})},
-        yaxis={"title": {"text": y}, **axes.get("yaxis", {})},
-    )
-    return figure
-
-
-def _names(measurements: list[Measurement]) -> list[str]:
-    """Labels, with the document where there is more than one."""
-    several = len({each.source for each in measurements}) > 1
-    return [f"{each.source}: {each.label()}" if several else each.label() for each in measurements]
+NARROW_TICKS = 6  # more do not fit below a small plot
 
 
 def percentile_curves(measurements: list[Measurement], title: str) -> go.Figure | None:
     """Latency by percentile: equal steps to the right are ten times rarer."""
     if not measurements:
         return None
-    ticks = [1 / (1 - tick / 100) for tick in PERCENTILE_TICKS]
-    figure = _figure(
+    curves = {
+        id(each): [(1 / (1 - percent / 100), value) for percent, value in each.curve() if percent < 100 and value > 0]
+        for each in measurements
+    }
+    everything = [point for points in curves.values() for point in points]
+    rarest = max(x for x, _ in everything)
+    ticks = [tick for tick in PERCENTILE_TICKS if 1 / (1 - tick / 100) <= rarest * 1.001]
+    if len(ticks) > NARROW_TICKS:
+        ticks = [tick for tick in ticks if tick]
+
+    def draw(each: Measurement, style: Style) -> list[go.Scatter]:
+        return [
+            _line(
+                [x for x, _ in curves[id(each)]],
+                [y for _, y in curves[id(each)]],
+                style,
+                shape="vh",
+                customdata=[float(f"{100 - 100 / x:.6g}") for x, _ in curves[id(each)]],
+                hover="%{customdata} %: %{y:,.0f} ns",
+            )
+        ]
+
+    return panels.grid(
         title,
-        "percentile",
-        "latency (ns)",
-        xaxis={"type": "log", "tickvals": ticks, "ticktext": [f"{tick:g} %" for tick in PERCENTILE_TICKS]},
-        yaxis={"type": "log", "exponentformat": "SI"},
+        _grouped(measurements),
+        {
+            "type": "log",
+            "title": {"text": "percentile", "standoff": 4},
+            "tickvals": [1 / (1 - tick / 100) for tick in ticks],
+            "ticktext": [f"{tick:g} %" for tick in ticks],
+            "range": [0, math.log10(rarest * 1.3)],
+        },
+        {"title": {"text": "latency"}, **axes.logarithmic((y for _, y in everything), axes.time_text)},
+        draw,
     )
-    sources = list(dict.fromkeys(each.source for each in measurements))
-    for each, name in list(zip(measurements, _names(measurements), strict=True))[:MAX_CURVES]:
-        points = [(1 / (1 - percent / 100), value) for percent, value in each.curve() if percent < 100 and value > 0]
-        figure.add_scatter(
-            x=[point[0] for point in points],
-            y=[point[1] for point in points],
-            name=name,
-            mode="lines",
-            line={"shape": "vh", "dash": DASHES[sources.index(each.source) % len(DASHES)]},
-            hovertemplate="%{y:,.0f} ns<extra>%{fullData.name}</extra>",
-        )
-    return figure
 
 
 def histograms(measurements: list[Measurement], title: str) -> go.Figure | None:
-    """How many messages took how long. Buckets differ in width, so shares are of a doubling of the latency."""
+    """How many messages took how long. Buckets differ in width, so shares are of equal parts of the axis."""
     measurements = [each for each in measurements if each.histogram]
     if not measurements:
         return None
-    figure = _figure(title, "latency (ns)", "share of messages (%)", xaxis={"type": "log", "exponentformat": "SI"})
-    for each, name in list(zip(measurements, _names(measurements), strict=True))[:MAX_CURVES]:
-        x, y = _shares(each.histogram)
-        fill = "tozeroy" if len(measurements) <= FILLED_CURVES else "none"
-        figure.add_scatter(x=x, y=y, name=name, mode="lines", line={"shape": "hvh", "width": 1.5}, fill=fill)
-    return figure
+    shares = {id(each): _shares(each.histogram) for each in measurements}
+
+    def draw(each: Measurement, style: Style) -> list[go.Scatter]:
+        x, y = shares[id(each)]
+        hover = "%{y:.2f} % at about %{x:,.0f} ns"
+        return [_line(x, y, style, shape="hvh", width=1.5, fill="tozeroy", hover=hover)]
+
+    times = [at for x, y in shares.values() for at, share in zip(x, y, strict=True) if share > 0]
+    return panels.grid(
+        title,
+        _grouped(measurements),
+        {"title": {"text": "latency", "standoff": 4}, **axes.logarithmic(times, axes.time_text)},
+        {"title": {"text": "share of messages (%)"}, "rangemode": "tozero"},
+        draw,
+    )
 
 
 def _shares(histogram: list[tuple[int, int, int]], per_decade: int = 25) -> tuple[list[float], list[float]]:
@@ -85,109 +90,204 @@ def _shares(histogram: list[tuple[int, int, int]], per_decade: int = 25) -> tupl
     indexes = range(first, last + 1)
     return (
         [10 ** ((index + 0.5) / per_decade) for index in indexes],
-        [100 * bins.get(index, 0) / total for index in indexes],
+        [float(f"{100 * bins.get(index, 0) / total:.5g}") for index in indexes],
     )
 
 
 def throughput_bars(measurements: list[Measurement], title: str) -> go.Figure | None:
-    """Throughput of each measurement, one group of bars a document."""
+    """Throughput of each measurement; of an open loop it is what was asked for, and says nothing."""
+    measurements = [each for each in measurements if not each.offered_rate] or measurements
     if not measurements:
         return None
-    figure = _figure(title, "", "throughput (MB/s, 10⁶ bytes)", yaxis={"type": "log"})
-    for source in dict.fromkeys(each.source for each in measurements):
-        own = [each for each in measurements if each.source == source]
+    speeds = [each.megabytes_per_second for each in measurements]
+    y_axis = axes.logarithmic(speeds)
+    y_axis["range"][0] = math.log10(min(speeds) / 2)  # the shortest bar is a bar too
+    figure = panels.single(title, {}, {"title": {"text": "throughput (MB/s, 10⁶ bytes)"}, **y_axis})
+    for key, style in panels.styles(measurements).items():
+        own = [each for each in measurements if (each.source, each.mechanism) == key]
         figure.add_bar(
-            x=[each.label() for each in own],
+            x=[each.setting() for each in own],
             y=[each.megabytes_per_second for each in own],
-            customdata=[each.messages_per_second for each in own],
-            name=source,
-            hovertemplate="%{y:,.1f} MB/s, %{customdata:,.0f} messages/s<extra>%{x}</extra>",
+            name=style.name,
+            marker={"color": style.color, "pattern": {"shape": ["", "/", "x", "."][style.document % 4]}},
+            hovertext=[f"{each.megabytes_per_second:,.1f} MB/s, {each.messages_per_second:,.0f} msg/s" for each in own],
+            hovertemplate="%{hovertext}<extra>%{fullData.name}, %{x}</extra>",
         )
-    figure.update_layout(barmode="group")
+    order = list(dict.fromkeys(each.setting() for each in measurements))
+    figure.update_xaxes(categoryorder="array", categoryarray=order)
+    figure.update_layout(barmode="group", bargap=0.25, bargroupgap=0.05)
     return figure
-
-
-def _lines_by(measurements, title, x_title, y_title, x, y, group, x_axis) -> go.Figure | None:
-    """One line for each group that has more than one x."""
-    groups: dict[str, dict[float, list[float]]] = {}
-    for each, name in zip(measurements, map(group, measurements), strict=True):
-        if x(each) is not None and y(each) is not None:
-            groups.setdefault(name, {}).setdefault(x(each), []).append(y(each))
-    groups = {name: points for name, points in groups.items() if len(points) > 1}
-    if not groups:
-        return None
-    figure = _figure(title, x_title, y_title, xaxis=x_axis, yaxis={"type": "log", "exponentformat": "SI"})
-    for name, points in groups.items():
-        xs = sorted(points)
-        figure.add_scatter(x=xs, y=[sum(points[at]) / len(points[at]) for at in xs], name=name, mode="lines+markers")
-    return figure
-
-
-def _group(measurements: list[Measurement], *without: str):
-    """Names what stays the same along a line."""
-    several = len({each.source for each in measurements}) > 1
-
-    def name(each: Measurement) -> str:
-        parts = [each.source + ":"] if several else []
-        parts.append(each.mechanism)
-        parts += [] if "size" in without else [size_text(each.size)]
-        parts.append(each.method)
-        parts += [] if "concurrency" in without or each.concurrency == 1 else [f"×{each.concurrency}"]
-        parts += [] if "rate" in without or not each.offered_rate else [f"{each.offered_rate:,.0f}/s"]
-        return " ".join(parts + [f"{key} {value}" for key, value in sorted(each.details.items())])
-
-    return name
 
 
 def scaling_curves(measurements: list[Measurement], title: str) -> go.Figure | None:
     """Messages a second by the number of endpoints."""
-    return _lines_by(
+    measurements = [each for each in measurements if not each.offered_rate]
+    return _curves(
         measurements,
         title,
-        "endpoints at the same time",
-        "messages/s",
+        "concurrency",
         lambda each: each.concurrency,
         lambda each: each.messages_per_second,
-        _group(measurements, "concurrency"),
-        {"type": "log", "dtick": 0.30103},
+        ("endpoints at the same time", str),
+        ("messages/s", axes.count_text),
     )
 
 
 def size_curves(measurements: list[Measurement], title: str) -> go.Figure | None:
     """Median latency by size."""
-    return _lines_by(
+    return _curves(
         measurements,
         title,
-        "message size (bytes)",
-        "median latency (ns)",
-        lambda each: each.size or None,
+        "size",
+        lambda each: each.size,
         lambda each: each.latency["median_ns"],
-        _group(measurements, "size"),
-        {"type": "log"},
+        ("message size", size_text),
+        ("median latency", axes.time_text),
     )
 
 
 def saturation_curves(measurements: list[Measurement], title: str) -> go.Figure | None:
-    """99th percentile by the rate that was offered: where it rises steeply, the transport is full."""
-    return _lines_by(
-        [each for each in measurements if each.offered_rate],
+    """Latency by the rate that was offered: where it rises steeply, the transport is full."""
+    measurements = [each for each in measurements if each.offered_rate]
+    p99 = _curves(
+        measurements,
         title,
-        "offered messages/s",
-        "p99 latency (ns)",
+        "rate",
         lambda each: each.offered_rate,
         lambda each: each.percentile(99),
-        _group(measurements, "rate"),
-        {"type": "log", "exponentformat": "SI"},
+        ("offered messages/s", axes.count_text),
+        ("latency", axes.time_text),
+        below=lambda each: each.latency["median_ns"],
+    )
+    if p99:
+        p99.update_layout(title={"text": title, "subtitle": {"text": _SATURATION_KEY, "font": {"size": 12}}})
+    return p99
+
+
+_SATURATION_KEY = "thick: 99th percentile, thin: median; ✕: the rate was not reached, latency is of a growing queue"
+
+
+def _curves(
+    measurements: list[Measurement],
+    title: str,
+    along: str,
+    x: Callable[[Measurement], float],
+    y: Callable[[Measurement], float | None],
+    x_name: tuple[str, Callable],
+    y_name: tuple[str, Callable],
+    below: Callable[[Measurement], float] | None = None,
+) -> go.Figure | None:
+    """Lines along one of the settings, in a plot for each of the others. Only where there is more than one x."""
+    measurements = [each for each in measurements if x(each) and y(each)]
+    groups = {
+        name: group for name, group in _grouped(measurements, along).items() if len({x(each) for each in group}) > 1
+    }
+    if not groups:
+        return None
+    shown = [each for group in groups.values() for each in group]
+
+    def draw(own: list[Measurement], style: Style) -> list[go.Scatter]:
+        points: dict[float, list[Measurement]] = {}
+        for each in own:
+            points.setdefault(x(each), []).append(each)
+        xs = sorted(points)
+        ys = [_mean(map(y, points[at])) for at in xs]
+        text = [f"{x_name[1](at)}: {y_name[1](_rounded(value))}" for at, value in zip(xs, ys, strict=True)]
+        lines = [_line(xs, ys, style, hovertext=text)]
+        symbols = ["circle" if all(each.reached for each in points[at]) else "x" for at in xs]
+        lines[0].update(mode="lines+markers", marker={"symbol": symbols, "size": 8, "color": style.color})
+        if below:
+            medians = [_mean(map(below, points[at])) for at in xs]
+            text = [f"{x_name[1](at)}, median: {y_name[1](_rounded(m))}" for at, m in zip(xs, medians, strict=True)]
+            lines.append(_line(xs, medians, style, width=1, hovertext=text, showlegend=False))
+        return lines
+
+    values = [f(each) for each in shown for f in (y, below) if f]
+    return panels.grid(
+        title,
+        groups,
+        {"title": {"text": x_name[0], "standoff": 4}, **axes.at_values(map(x, shown), x_name[1])},
+        {"title": {"text": y_name[0]}, **axes.logarithmic(values, y_name[1])},
+        draw,
+        together=True,
     )
 
 
-def comparison_bars(rows: list[dict], title: str) -> go.Figure | None:
-    """Change of each figure from the first document to the second, in percent; better is to the right of zero."""
+def _mean(values) -> float:
+    values = list(values)
+    return sum(values) / len(values)
+
+
+def _grouped(measurements: list[Measurement], *without: str) -> dict[str, list[Measurement]]:
+    """By everything but the mechanism, the document, and what the lines run along."""
+    groups: dict[str, list[Measurement]] = {}
+    for each in measurements:
+        groups.setdefault(each.setting(*without), []).append(each)
+    return groups
+
+
+def _line(x, y, style: Style, shape="linear", width=2.0, hover="%{hovertext}", **more) -> go.Scatter:
+    line = {"shape": shape, "dash": style.dash, "color": style.color, "width": width}
+    short = [float(f"{value:.7g}") for value in x]  # every digit is in the page
+    return go.Scatter(
+        x=short, y=y, mode="lines", line=line, hovertemplate=f"{hover}<extra>{style.name}</extra>", **more
+    )
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.4g}")
+
+
+def comparison_plot(rows: list[dict], title: str) -> go.Figure | None:
+    """How many times better each figure of the second document is; on a ratio axis twice and half are as far from 1."""
     if not rows:
         return None
-    figure = _figure(title, "better by (%)", "")
-    labels = [row["label"] for row in rows]
-    for name, text in (("throughput", "throughput"), ("p50", "median latency"), ("p99", "p99 latency")):
-        figure.add_bar(y=labels, x=[row[name] for row in rows], name=text, orientation="h")
-    figure.update_layout(barmode="group", height=max(460, 140 + 60 * len(rows)), yaxis={"automargin": True})
+    kinds = (
+        ("throughput", "throughput", "square"),
+        ("p50", "median latency", "circle"),
+        ("p99", "p99 latency", "diamond"),
+    )
+    ratios = {name: [_ratio(row[name]) for row in rows] for name, _, _ in kinds}
+    values = [value for column in ratios.values() for value in column if value]
+    furthest = max(1.25, *(max(value, 1 / value) for value in values)) * 1.05
+    steps = next(steps for most, steps in _RATIO_STEPS if furthest <= most)
+    ticks = [1, *(step for step in steps if step <= furthest)]
+    figure = panels.single(
+        title,
+        {
+            "type": "log",
+            "range": [-math.log10(furthest), math.log10(furthest)],
+            "tickvals": [*(1 / tick for tick in ticks[:0:-1]), *ticks],
+            "ticktext": [*(f"÷{tick:g}" for tick in ticks[:0:-1]), "same", *(f"×{tick:g}" for tick in ticks[1:])],
+            "title": {"text": "← worse · better →"},
+            "side": "top",
+        },
+        {"automargin": True, "range": [len(rows) - 0.5, -0.5], "dtick": 1},
+        height=_COMPARISON_EDGES + _COMPARISON_ROW * len(rows),
+    )
+    for name, text, symbol in kinds:
+        figure.add_scatter(
+            x=ratios[name],
+            y=[row["label"] for row in rows],
+            name=text,
+            mode="markers",
+            marker={"symbol": symbol, "size": 9, "opacity": 0.8},
+            customdata=[row[name] for row in rows],
+            hovertemplate=f"%{{y}}: {text} %{{customdata:+.1f}} %<extra></extra>",
+        )
+    figure.update_layout(margin={"t": 130, "b": 20}, legend_y=1 + 64 / (_COMPARISON_ROW * len(rows)))
+    figure.add_vline(x=1, line={"color": "#67718a", "width": 1})
     return figure
+
+
+# Up to so many times better or worse: these ticks.
+_RATIO_STEPS = (
+    (2.2, (1.1, 1.25, 1.5, 2)),
+    (20, (2, 4, 8, 16)),
+    (math.inf, tuple(4**power for power in range(1, 12))),
+)
+_COMPARISON_EDGES, _COMPARISON_ROW = 150, 22
+
+
+def _ratio(percent: float | None) -> float | None:
+    return None if percent is None else 1 + percent / 100

@@ -26,6 +26,7 @@ class Measurement:
     bytes_per_second: float
     histogram: list[tuple[int, int, int]] = field(default_factory=list)  # lowest, highest, count
     halvings: list[int] = field(default_factory=list)  # values at the quantiles 0, 1/2, 3/4, 7/8, …, 1
+    reached: bool = True  # false: an open loop that could not keep to its rate
 
     @property
     def megabytes_per_second(self) -> float:
@@ -45,12 +46,20 @@ class Measurement:
 
     def label(self) -> str:
         """What it is, in few words, without the document."""
-        parts = [self.mechanism, size_text(self.size), self.method]
-        if self.concurrency != 1:
-            parts.append(f"×{self.concurrency}")
-        if self.offered_rate:
-            parts.append(f"{self.offered_rate:,.0f}/s")
+        return f"{self.mechanism} {self.setting()}"
+
+    def setting(self, *without: str) -> str:
+        """What it is but for the mechanism and, as `without` says, size, concurrency or rate."""
+        parts = [] if "size" in without else [size_text(self.size)]
+        parts.append(self.method)
+        parts += [f"×{self.concurrency}"] if "concurrency" not in without and self.concurrency != 1 else []
+        parts += [f"{self.offered_rate:,.0f}/s"] if "rate" not in without and self.offered_rate else []
         return " ".join(parts + [f"{name} {value}" for name, value in sorted(self.details.items())])
+
+    def streams(self) -> bool:
+        """One way, as fast as the transport takes the messages."""
+        paced = self.offered_rate or any(name.startswith("delay") for name in self.details)
+        return self.direction == "one_way" and not paced
 
     def percentile(self, asked: float) -> float | None:
         """Of those reported, else of the histogram."""
@@ -73,7 +82,7 @@ class Measurement:
                 seen += count
                 if seen < total:  # a percentile of 100 has no place on this axis
                     points.append((100 * seen / total, float(highest)))
-            return points
+            return [*points, (points[-1][0], float(self.latency["max_ns"]))]
         points = {float(each["percentile"]): float(each["value_ns"]) for each in self.latency.get("percentiles") or []}
         points[0.0] = float(self.latency["min_ns"])
         points |= {100 * (1 - 0.5**i): float(value) for i, value in enumerate(self.halvings[:-1])}
@@ -119,6 +128,10 @@ def _measurement(result: dict[str, Any], direction: str, metrics: dict[str, Any]
         messages_per_second=metrics["throughput"]["messages_per_second"],
         bytes_per_second=metrics["throughput"]["bytes_per_second"],
         histogram=[tuple(bucket) for bucket in metrics["latency"].get("histogram") or []],
+        reached=not any(
+            check.get("id") == "offered-rate" and check.get("verdict") == "suspicious"
+            for check in metrics.get("audit") or []
+        ),
     )
 
 
@@ -137,3 +150,9 @@ def _details(result: dict[str, Any], config: dict[str, Any]) -> dict[str, str]:
         if option.get("given"):
             details[option["name"]] = str(option["value"])
     return details
+
+
+def label_of(result: dict[str, Any]) -> str:
+    """What a result is, in few words, also where nothing was measured."""
+    nothing = {"latency": {}, "throughput": {"messages_per_second": 0.0, "bytes_per_second": 0.0}}
+    return _measurement(result, "one_way", nothing, "").label()

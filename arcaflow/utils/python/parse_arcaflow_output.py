@@ -43,7 +43,7 @@ def _row(result: dict[str, Any], mode: str, filename: str) -> dict[str, Any]:
         "mechanism": documents.mechanism_of(result),
         "message_size": config.get("message_size", ""),
         "total_messages_sent": (one_way or round_trip).get("throughput", {}).get("total_messages", ""),
-        "average_throughput_mb_s": _or_empty(documents.throughput_mb_s(result.get("summary") or {})),
+        "average_throughput_mb_s": _or_empty(_rounded(documents.throughput_mb_s(result.get("summary") or {}), 3)),
         **_latency_columns(one_way, "ow"),
         **_latency_columns(round_trip, "rt"),
         "filename": filename,
@@ -62,7 +62,12 @@ def _latency_columns(metrics: dict[str, Any], prefix: str) -> dict[str, Any]:
     latency = metrics.get("latency") or {}
     figures = {name: latency.get(f"{name}_ns") for name in ("min", "max", "mean")}
     figures["p99"] = documents.percentile(latency, 99)
-    return {f"{prefix}_{name}_ns": _or_empty(value) for name, value in figures.items()}
+    return {f"{prefix}_{name}_ns": _or_empty(_rounded(value, 1)) for name, value in figures.items()}
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    """To no more digits than any measurement has."""
+    return None if value is None else round(value, digits)
 
 
 def _or_empty(value: Any) -> Any:

@@ -11,12 +11,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import figures
-from measurements import DIRECTIONS, Measurement, measurements_of
 from plotly.offline import get_plotlyjs
 
 import console
 import documents
+import figures
+import panels
+from environment import environment_of
+from findings import findings_of
+from measurements import DIRECTIONS, Measurement, measurements_of
 
 STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;margin:0 auto;max-width:1200px;padding:24px;color:#1d2433;background:#fff}
@@ -30,6 +33,7 @@ td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 
 
 SHOWN_ROWS = 40  # longer tables are folded
+SHOWN_PLACES = 4  # of one warning
 
 
 def page(sources: dict[str, dict[str, Any]], title: str) -> str:
@@ -77,11 +81,22 @@ def _plots(measured: list[Measurement]) -> list[str]:
         ]
         text = "".join(map(_plot, plots))
         if text:
-            parts.append(f"<h2>{name}</h2>{text}")
-            if len(own) > figures.MAX_CURVES:
-                first = f"the first {figures.MAX_CURVES} of {len(own)} measurements"
-                parts.append(f'<p class="muted">Curves are drawn of {first}.</p>')
+            settings = len({each.setting() for each in own})
+            if settings > panels.MAX_PANELS:
+                text += f'<p class="muted">Plotted are the first {panels.MAX_PANELS} of {settings} settings.</p>'
+            parts.append(f"<h2>{name}</h2>{_streaming_note(own)}{text}")
     return parts
+
+
+def _streaming_note(measured: list[Measurement]) -> str:
+    """One way without a pace: the reader must not take the figures for the latency of an idle transport."""
+    if not any(each.streams() for each in measured):
+        return ""
+    return (
+        '<p class="muted">Without a rate or a send delay, messages stream as fast as the transport takes them: these'
+        " latencies are mostly time spent in its buffers. Those of an unloaded transport are measured with a rate"
+        " (<code>rate</code>, <code>--rate</code>) below saturation, or as round trips.</p>"
+    )
 
 
 def _table(head: list[str], rows: list[list[Any]], numbers_from: int) -> str:
@@ -120,34 +135,16 @@ def _folded(table: str, rows: int) -> str:
 
 
 def _warnings(sources: dict[str, dict[str, Any]]) -> str:
-    parts = []
-    for name, document in sources.items():
-        for warning in (document.get("metadata") or {}).get("warnings") or []:
-            parts.append(_warning(name, warning))
-        for error in document.get("errors") or []:
-            parts.append(f'<div class="warning failure"><b>{_text(name)}</b>: {_text(error.get("error"))}</div>')
-        for result in document["results"]:
-            where = (
-                f"{name}: {documents.mechanism_of(result)}, {(result.get('test_config') or {}).get('message_size')} B"
-            )
-            reason = documents.failure_of(result)
-            if reason is not None:
-                parts.append(f'<div class="warning failure"><b>{_text(where)}</b> failed: {_text(reason)}</div>')
-            for warning in result.get("warnings") or []:
-                parts.append(_warning(where, warning))
-            for direction, direction_name in DIRECTIONS.items():
-                for check in (result.get(f"{direction}_results") or {}).get("audit") or []:
-                    if check.get("verdict") == "suspicious":
-                        text = f"{check['id']} is {check.get('value')}; expected: {check['expectation']}"
-                        cause = {"cause": f"{direction_name.lower()}: {text}", "remedy": ""}
-                        parts.append(_warning(where, cause))
-    unique = list(dict.fromkeys(parts))
-    return f"<h2>Warnings</h2>{''.join(unique)}" if unique else ""
-
-
-def _warning(where: str, warning: dict[str, str]) -> str:
-    remedy = f" <i>{_text(warning['remedy'])}</i>" if warning.get("remedy") else ""
-    return f'<div class="warning"><b>{_text(where)}</b>: {_text(warning["cause"])}{remedy}</div>'
+    boxes = []
+    for finding in findings_of(sources):
+        lines = [f"<div><b>{_text(where)}</b>: {_text(what)}</div>" for where, what in finding.places]
+        shown, folded = lines[:SHOWN_PLACES], lines[SHOWN_PLACES:]
+        if folded:
+            shown.append(f"<details><summary>and {len(folded)} more</summary>{''.join(folded)}</details>")
+        if finding.remedy:
+            shown.append(f"<div><i>{_text(finding.remedy)}</i></div>")
+        boxes.append(f'<div class="warning{" failure" if finding.failure else ""}">{"".join(shown)}</div>')
+    return f"<h2>Warnings</h2>{''.join(boxes)}" if boxes else ""
 
 
 def compare(measured: list[Measurement], first: str, second: str) -> list[dict[str, Any]]:
@@ -180,7 +177,7 @@ def _comparison(measured: list[Measurement], names: list[str]) -> str:
     head = ["test", "throughput", "median latency", "p99 latency"]
     cells = [[row["label"], *(_percent(row[name]) for name in ("throughput", "p50", "p99"))] for row in rows]
     return (
-        heading + _plot(figures.comparison_bars(rows, "Better or worse")) + _folded(_table(head, cells, 1), len(rows))
+        heading + _plot(figures.comparison_plot(rows, "Better or worse")) + _folded(_table(head, cells, 1), len(rows))
     )
 
 
@@ -189,26 +186,10 @@ def _percent(value: float | None) -> str:
 
 
 def _environment(sources: dict[str, dict[str, Any]]) -> str:
-    systems = {
-        name: _flat((document.get("metadata") or {}).get("system_info") or {}) for name, document in sources.items()
-    }
-    for name, document in sources.items():
-        metadata = document.get("metadata") or {}
-        systems[name]["began"] = metadata.get("timestamp", "")
-        systems[name]["command"] = " ".join(metadata.get("command_line") or [])
+    systems = {name: environment_of(document) for name, document in sources.items()}
     fields = list(dict.fromkeys(field for system in systems.values() for field in system))
-    rows = [[field.replace("_", " "), *(system.get(field, "") for system in systems.values())] for field in fields]
+    rows = [[field, *(system.get(field, "–") for system in systems.values())] for field in fields]
     return "<h2>Environment</h2>" + _table(["", *systems], rows, len(systems) + 1)
-
-
-def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat = {}
-    for name, item in value.items():
-        if isinstance(item, dict):
-            flat.update(_flat(item, f"{prefix}{name} "))
-        elif item is not None:
-            flat[prefix + name] = ", ".join(map(str, item)) if isinstance(item, list) else item
-    return flat
 
 
 def source_names(paths: list[Path]) -> list[str]:

@@ -55,7 +55,7 @@ def _average(rows: list[dict[str, Any]]) -> dict[str, Any]:
     for name in AVERAGED:
         values = [float(row[name]) for row in rows if row[name] not in ("", None)]
         mean = statistics.fmean(values) if values else None
-        digits = 1 if name == "average_throughput_mb_s" else None
+        digits = 3 if name == "average_throughput_mb_s" else None
         averaged[name] = "" if mean is None else round(mean, digits)
     return averaged
 
