@@ -83,6 +83,12 @@ class Image(unittest.TestCase):
         self.finish(client)
         return result
 
+    def wait_for_the_long_test(self) -> None:
+        deadline = time.monotonic() + 60
+        while not any("5m" in line for line in ipcmark_processes(self.name)):
+            self.assertLess(time.monotonic(), deadline, "the long test did not start")
+            time.sleep(0.1)
+
     def test_four_mechanisms_in_both_modes(self):
         for blocking in (True, False):
             test = {"mechanisms": ["all"], "msg_count": 500, "warmup_iterations": 50, "blocking": blocking}
@@ -120,10 +126,7 @@ class Image(unittest.TestCase):
         client = self.start()
         quick = {"mechanisms": ["uds"], "msg_count": 100, "one_way": True}
         client.start_work("one", "run-benchmark", {"tests": [quick, {"mechanisms": ["uds"], "duration": "5m"}, quick]})
-        deadline = time.monotonic() + 60
-        while not any("5m" in line for line in ipcmark_processes(self.name)):
-            self.assertLess(time.monotonic(), deadline, "the long test did not start")
-            time.sleep(0.1)
+        self.wait_for_the_long_test()
         time.sleep(0.5)
         begin = time.monotonic()
         client.send_signal("one", "cancel", {})
@@ -139,8 +142,7 @@ class Image(unittest.TestCase):
     def test_stop_of_the_container_in_the_middle(self):
         client = self.start()
         client.start_work("one", "run-benchmark", {"tests": [{"mechanisms": ["all"], "duration": "5m"}]})
-        while not any("5m" in line for line in ipcmark_processes(self.name)):
-            time.sleep(0.1)
+        self.wait_for_the_long_test()
         stopped = podman("stop", "-t", "30", self.name)
         self.assertEqual(stopped.returncode, 0, stopped.stderr)
         self.assertEqual(self.container.wait(60), 128 + 15)
