@@ -133,6 +133,11 @@ class WorkflowRules(unittest.TestCase):
                         if rest[0] == "outputs" and len(rest) > 1:
                             self.assertIn(rest[1], OUTPUTS)
 
+    def test_a_failed_recording_does_not_lose_the_measurement(self):
+        outputs = load(PLUGIN_ROOT / "workflow-pcp.yaml")["outputs"]
+        self.assertEqual(outputs["pcp_error"]["benchmark_result"], outputs["success"]["benchmark_result"])
+        self.assertIn("pcp.outputs.error", outputs["pcp_error"]["pcp_error"])
+
     def test_sweep_item_takes_what_foreach_gives(self):
         item = load(PLUGIN_ROOT / "workflow-sweep-item.yaml")["input"]
         self.assertEqual(set(item["objects"][item["root"]]["properties"]), {"item", "constant"})
