@@ -155,7 +155,8 @@ class Settings(unittest.TestCase):
         self.assertEqual(published["deployment"]["imagePullPolicy"], "IfNotPresent")
 
     def test_containerfile_is_found_under_both_names(self):
-        self.assertEqual((PLUGIN_ROOT / "Dockerfile").resolve(), (PLUGIN_ROOT / "Containerfile").resolve())
+        # A copy, as a symbolic link does not survive every way in which sources travel.
+        self.assertEqual((PLUGIN_ROOT / "Dockerfile").read_text(), (PLUGIN_ROOT / "Containerfile").read_text())
 
 
 class Inputs(PluginTest):
