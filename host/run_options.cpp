@@ -115,7 +115,7 @@ const std::vector<RunOption>& table() {
              s.test.rates_per_second = each<double>(v, [](const std::string& text) { return parse_rate(text); });
          }},
         {{"--send-delay", "TIME", one, load_group,
-          "Closed loop: pause between messages, outside every timed window: 50us, 10ms.", ""},
+          "Closed loop, one message at a time: pause between messages, outside every timed window: 50us, 10ms.", ""},
          test,
          [](RunSettings& s, const Values& v) { s.test.send_delay = parse_duration(v.front()); }},
         {{"--window", "N", one, load_group, "Round trip: messages outstanding on an endpoint. Default: 1.", ""},
@@ -124,7 +124,9 @@ const std::vector<RunOption>& table() {
              s.test.window = small_count(v.front(), "the window", most_outstanding);
          }},
         {{"--batch", "N", one, load_group,
-          "One way: messages handed over in one call, where the module has the batch extension. Default: 1.", ""},
+          "One way, as fast as it goes: messages handed over in one call, where the module has the batch extension. "
+          "Default: 1.",
+          ""},
          test,
          [](RunSettings& s, const Values& v) { s.test.batch = small_count(v.front(), "the batch", most_outstanding); }},
         {{"--direct", "", flag, load_group,

@@ -69,6 +69,15 @@ void check_test(const TestPlan& test) {
         check_rate(*test.rate_per_second, test.concurrency);
     if (test.rate_per_second && test.send_delay.count() > 0)
         throw UsageError("a rate and a send delay contradict each other: give one of them");
+    // The pause would fall into the round trips that are under way.
+    if (test.window > 1 && test.send_delay.count() > 0)
+        throw UsageError(fmt::format("a window of {} has no pause between messages: give a send delay with a window of "
+                                     "1, or a rate instead of it",
+                                     test.window));
+    // All messages of a batch have one stamp, and most would be sent before they are due.
+    if (test.batch > 1 && (test.rate_per_second || test.send_delay.count() > 0))
+        throw UsageError(
+            fmt::format("batches of {} cannot be paced: give a rate or a send delay without --batch", test.batch));
     if (test.percentiles.size() > most_percentiles)
         throw UsageError(fmt::format("{} percentiles are asked for: at most {} are possible", test.percentiles.size(),
                                      most_percentiles));
