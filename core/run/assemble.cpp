@@ -26,11 +26,16 @@ struct Window {
     }
 };
 
-Window window_of(const AssembleInput& input, Role recording) {
+struct EndpointRange {
+    unsigned begin;
+    unsigned end;
+};
+
+Window window_of(const AssembleInput& input, Role recording, EndpointRange endpoints) {
     Window window;
     unsigned active = 0;
     std::uint64_t empty_ticks = 0;
-    for (unsigned endpoint = 0; endpoint < input.job->endpoints; ++endpoint) {
+    for (unsigned endpoint = endpoints.begin; endpoint < endpoints.end; ++endpoint) {
         const Slot& client = input.memory->slot(Role::client, endpoint);
         const Slot& recorder = input.memory->slot(recording, endpoint);
         if (recorder.received.load(memory_order_relaxed) == 0)
@@ -49,7 +54,8 @@ Throughput throughput_of(const AssembleInput& input, Role recording, std::uint64
     Throughput throughput;
     throughput.total_messages = messages;
     throughput.total_bytes = messages * input.job->message_size;
-    throughput.duration_ns = input.memory->scale().to_ns(window_of(input, recording).ticks());
+    throughput.duration_ns =
+        input.memory->scale().to_ns(window_of(input, recording, {0, input.job->endpoints}).ticks());
     if (throughput.duration_ns == 0)
         return throughput;
     const double seconds = static_cast<double>(throughput.duration_ns) / 1e9;
@@ -124,6 +130,8 @@ DirectionResult assemble_result(const AssembleInput& input) {
         result.latency.histogram.merge(histogram_of(input.memory->counts(recording, endpoint), slot.latency));
         facts.received_by_counter += slot.received.load(memory_order_relaxed);
         facts.backwards += slot.backwards;
+        facts.endpoint_spans_ns += static_cast<double>(
+            input.memory->scale().to_ns(window_of(input, recording, {endpoint, endpoint + 1}).ticks()));
         const auto uncorrected = input.memory->uncorrected_counts(recording, endpoint);
         if (!uncorrected.empty() && slot.uncorrected.max_ns != 0) {
             if (!result.latency.uncorrected)

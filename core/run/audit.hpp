@@ -16,6 +16,8 @@ struct AuditInput {
     const ModuleIdentity* module = nullptr; // may be null
     std::uint64_t received_by_counter = 0;  // what the live counters say, against the histogram
     std::uint64_t backwards = 0;            // receive stamps that lay before their send stamps
+    // The sum over all endpoints of the time from an endpoint's first send to its last receive, without send delays.
+    double endpoint_spans_ns = 0;
 };
 
 // The checks of one direction against itself. Each has an id, a figure, what the figure should be, and a verdict.

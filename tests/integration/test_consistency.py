@@ -32,6 +32,24 @@ def test_littles_law_of_a_window(ipcmark, mechanism):
     assert product == pytest.approx(4, rel=0.15)
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_littles_law_of_endpoints_that_end_at_different_moments(ipcmark, mode):
+    """By a count some are done long before others: no contradiction, but less than the load that was asked for."""
+    document = ipcmark.measure("-m", "uds", mode, "-s", 64, "-c", 12, "-i", 6000, "--round-trip")
+    result = document["results"][0]["round_trip_results"]
+    checks = checks_of(result)
+    assert checks["littles-law"]["verdict"] == "ok"
+    product = result["latency"]["mean_ns"] * 1e-9 * result["throughput"]["messages_per_second"]
+    assert checks["overlap"]["value"] * checks["littles-law"]["value"] == pytest.approx(product / 12, rel=0.02)
+
+
+def test_endpoints_that_end_together_overlap(ipcmark):
+    document = ipcmark.measure("-m", "uds", "-s", 64, "-c", 4, "-d", "1s", "--round-trip")
+    check = checks_of(document["results"][0]["round_trip_results"])["overlap"]
+    assert check["value"] > 0.8
+    assert check["verdict"] == "ok"
+
+
 @pytest.mark.parametrize("mechanism", MECHANISMS)
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("direction", ["one_way", "round_trip"])
