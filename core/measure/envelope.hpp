@@ -10,17 +10,20 @@ namespace ipcmark {
 
 // What a message carries: its send stamp and sequence number in the first 16 bytes, and the sequence number again in
 // the last 8 where there is room for both, so that a message that was cut, mixed or not moved at all is found out.
-// Shorter messages carry the low bytes of the sequence number only; their stamps go through the stamp ring in shared
-// memory.
+// Shorter messages carry the low bits of the sequence number only; their stamps go through the stamp ring in shared
+// memory. The highest bit marks the message that ends a run. All other bytes are message_fill.
 inline constexpr std::size_t envelope_bytes = 16;
 inline constexpr std::size_t tailed_bytes = 24;
 // Set in the sequence number of the message that ends a run.
 inline constexpr std::uint64_t end_flag = std::uint64_t{1} << 63;
+inline constexpr std::uint8_t message_fill = 0xA5;
+// What receiving memory holds before: a part of a message that never came is not message_fill.
+inline constexpr std::uint8_t receive_fill = 0x5A;
 
-// The sequence number in two bytes less than a message has would repeat too early to see a loss; one byte shows a loss
-// of anything but a multiple of 256.
-inline std::uint64_t sequence_mask(std::size_t size) noexcept {
-    return size >= 8 ? ~std::uint64_t{0} : (std::uint64_t{1} << (8 * size)) - 1;
+// How many low bits of the sequence number a short message carries, below its end mark. One byte shows a loss of
+// anything but a multiple of 128.
+constexpr unsigned short_sequence_bits(std::size_t size) noexcept {
+    return static_cast<unsigned>(8 * std::min<std::size_t>(size, 8) - 1);
 }
 
 [[gnu::always_inline]] inline void write_envelope(std::uint8_t* payload, std::size_t size, std::uint64_t stamp,
@@ -31,7 +34,10 @@ inline std::uint64_t sequence_mask(std::size_t size) noexcept {
         if (size >= tailed_bytes) [[likely]]
             std::memcpy(payload + size - 8, &sequence, 8);
     } else {
-        std::memcpy(payload, &sequence, std::min<std::size_t>(size, 8));
+        const unsigned bits = short_sequence_bits(size);
+        const std::uint64_t low = sequence & ((std::uint64_t{1} << bits) - 1);
+        const std::uint64_t carried = low | (sequence >> 63 << bits);
+        std::memcpy(payload, &carried, std::min<std::size_t>(size, 8));
     }
 }
 
@@ -48,15 +54,37 @@ inline std::uint64_t read_sequence(const std::uint8_t* payload) noexcept {
     return sequence;
 }
 
-// The low bytes of the sequence number in a shorter message.
-inline std::uint64_t read_short_sequence(const std::uint8_t* payload, std::size_t size) noexcept {
-    std::uint64_t sequence = 0;
-    std::memcpy(&sequence, payload, std::min<std::size_t>(size, 8));
-    return sequence;
+// What a shorter message carries: the low bits of the sequence number, and the end mark above them.
+inline std::uint64_t read_short(const std::uint8_t* payload, std::size_t size) noexcept {
+    std::uint64_t carried = 0;
+    std::memcpy(&carried, payload, std::min<std::size_t>(size, 8));
+    return carried;
+}
+
+// The sequence number of a shorter message: the one with these low bits that is nearest to the expected one.
+inline std::uint64_t read_short_sequence(const std::uint8_t* payload, std::size_t size,
+                                         std::uint64_t expected) noexcept {
+    const unsigned bits = short_sequence_bits(size);
+    const std::uint64_t ahead = (read_short(payload, size) - expected) & ((std::uint64_t{1} << bits) - 1);
+    const std::uint64_t behind = (std::uint64_t{1} << bits) - ahead;
+    return ahead >= std::uint64_t{1} << (bits - 1) && behind <= expected ? expected - behind : expected + ahead;
+}
+
+// Whether the message ends the run.
+inline bool has_end_mark(const std::uint8_t* payload, std::size_t size) noexcept {
+    if (size >= envelope_bytes) [[likely]]
+        return (read_sequence(payload) & end_flag) != 0;
+    return read_short(payload, size) >> short_sequence_bits(size) != 0;
 }
 
 inline bool tail_matches(const std::uint8_t* payload, std::size_t size, std::uint64_t sequence) noexcept {
     return size < tailed_bytes || std::memcmp(payload + size - 8, &sequence, 8) == 0;
+}
+
+// Whether all bytes that carry nothing are as they were sent. Takes time with the size: not for the measured window.
+inline bool body_intact(const std::uint8_t* payload, std::size_t size) noexcept {
+    return size < tailed_bytes || std::all_of(payload + envelope_bytes, payload + size - 8,
+                                              [](std::uint8_t byte) { return byte == message_fill; });
 }
 
 // Whether a reply is the echo of the message sent: same size, stamp and sequence number, at both ends of it.
@@ -67,7 +95,7 @@ inline bool tail_matches(const std::uint8_t* payload, std::size_t size, std::uin
     if (size >= envelope_bytes) [[likely]]
         return read_sequence(payload) == sequence && read_stamp(payload) == stamp &&
                tail_matches(payload, size, sequence);
-    return ((read_short_sequence(payload, size) ^ sequence) & sequence_mask(size)) == 0;
+    return read_short(payload, size) == (sequence & ((std::uint64_t{1} << short_sequence_bits(size)) - 1));
 }
 
 } // namespace ipcmark

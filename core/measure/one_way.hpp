@@ -43,7 +43,7 @@ template <class Clock, class Port> LoopEnd serve_one_way(const LoopContext& cont
 template <class Clock> LoopEnd serve_one_way_batched(const LoopContext& context) {
     const std::size_t batch = context.settings.batch;
     const std::size_t size = context.settings.size;
-    MessageBuffer memory(batch * size, 0x5A);
+    MessageBuffer memory(batch * size, receive_fill);
     std::vector<ipcmark_rx_message> messages(batch);
     for (std::size_t at = 0; at < batch; ++at)
         messages[at] = {memory.data() + at * size, size, 0};
@@ -167,10 +167,8 @@ template <class Clock, class Sender> LoopEnd send_one_way(const LoopContext& con
     end = sender.run(source, first, last, next, cpus);
     cpus.look_always();
     phases.finish();
-    if (end.status == IPCMARK_OK && !settings.loopback) {
-        slot.end_sequence.store(next, std::memory_order_release);
+    if (end.status == IPCMARK_OK && !settings.loopback)
         end = sender.send_end(next);
-    }
     return end;
 }
 
@@ -213,7 +211,7 @@ template <class Clock> class BatchSender {
 public:
     explicit BatchSender(const LoopContext& context)
         : calls_(context.calls.batch), endpoint_(context.endpoint), size_(context.settings.size),
-          memory_(size_ * context.settings.batch, 0xA5), messages_(context.settings.batch) {
+          memory_(size_ * context.settings.batch, message_fill), messages_(context.settings.batch) {
         for (std::size_t at = 0; at < messages_.size(); ++at)
             messages_[at] = {memory_.data() + at * size_, size_};
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "measure/envelope.hpp"
 #include "measure/loop_context.hpp"
 #include "measure/message_buffer.hpp"
 
@@ -19,7 +20,7 @@ class CopyPort {
 public:
     explicit CopyPort(const LoopContext& context)
         : send_(context.calls.table->send), recv_(context.calls.table->recv), endpoint_(context.endpoint),
-          size_(context.settings.size), tx_(size_, 0xA5), rx_(size_, 0x5A) {}
+          size_(context.settings.size), tx_(size_, message_fill), rx_(size_, receive_fill) {}
 
     ipcmark_status begin_send(std::uint8_t*& payload) noexcept {
         payload = tx_.data();
@@ -35,6 +36,8 @@ public:
         return begin_recv(payload, size);
     }
     ipcmark_status end_recv() noexcept { return IPCMARK_OK; }
+    // The last message stays here; null where it does not.
+    [[nodiscard]] const std::uint8_t* last_received() const noexcept { return rx_.data(); }
 
     ipcmark_status echo(const std::uint8_t* payload, std::size_t size) noexcept {
         return send_(endpoint_, payload, size);
@@ -63,7 +66,7 @@ public:
             return status;
         loan_token_ = loan.token;
         payload = static_cast<std::uint8_t*>(loan.data);
-        std::memset(payload, ++fill_, size_);
+        std::memset(payload, message_fill, size_);
         return IPCMARK_OK;
     }
     ipcmark_status end_send() noexcept { return loan_->commit(endpoint_, loan_token_, size_); }
@@ -90,6 +93,7 @@ public:
         return IPCMARK_OK;
     }
     ipcmark_status end_recv() noexcept { return loan_->release(endpoint_, taken_token_); }
+    [[nodiscard]] static const std::uint8_t* last_received() noexcept { return nullptr; }
 
     ipcmark_status echo(const std::uint8_t* payload, std::size_t size) noexcept {
         ipcmark_loan loan{};
@@ -106,7 +110,6 @@ private:
     std::size_t size_;
     std::uint64_t loan_token_ = 0;
     std::uint64_t taken_token_ = 0;
-    std::uint8_t fill_ = 0;
     volatile std::uint8_t seen_ = 0;
 };
 

@@ -25,7 +25,8 @@ template <class Clock> class ServerDriver : public EndpointDriver {
 public:
     explicit ServerDriver(const LoopContext& context)
         : EndpointDriver(context.endpoint), calls_(context.calls.pollfd), receiver_(context),
-          size_(context.settings.size), rx_(size_, 0x5A), echo_(context.settings.direction == Direction::round_trip),
+          size_(context.settings.size), rx_(size_, receive_fill),
+          echo_(context.settings.direction == Direction::round_trip),
           // With one message outstanding nothing more can be there after an echo: trying would be a system call in
           // vain.
           turn_(echo_ && context.settings.window == 1 ? 1 : turn_limit) {}
@@ -79,7 +80,7 @@ template <class Clock> class ClientDriver : public EndpointDriver {
 public:
     explicit ClientDriver(const LoopContext& context)
         : EndpointDriver(context.endpoint), context_(context), settings_(context.settings),
-          calls_(context.calls.pollfd), slot_(&context.client_slot()), size_(settings_.size), tx_(size_, 0xA5),
+          calls_(context.calls.pollfd), slot_(&context.client_slot()), size_(settings_.size), tx_(size_, message_fill),
           cpus_(*slot_), phases_(context) {}
 
     void begin_round(Recorder& recorder, std::uint64_t first, std::uint64_t last, std::uint64_t deadline,
@@ -95,9 +96,9 @@ public:
         round_begun();
     }
     void begin_end_message() noexcept {
+        measured();
         ending_ = true;
         sending_ = true;
-        slot_->end_sequence.store(next_, std::memory_order_release);
         write_envelope(tx_.data(), size_, 0, next_ | end_flag);
     }
 
@@ -109,6 +110,9 @@ protected:
     virtual void round_begun() noexcept {}
 
     [[nodiscard]] bool stop_asked() const noexcept { return context_.stop_asked(); }
+
+    // Before the end message.
+    virtual void measured() noexcept {}
 
     // The end message, as far as it goes.
     Need step_end() noexcept {
@@ -190,7 +194,7 @@ private:
 template <class Clock> class RoundTripDriver : public ClientDriver<Clock> {
 public:
     explicit RoundTripDriver(const LoopContext& context)
-        : ClientDriver<Clock>(context), rx_(this->size_, 0x5A), stamps_(this->settings_.window) {}
+        : ClientDriver<Clock>(context), rx_(this->size_, receive_fill), stamps_(this->settings_.window) {}
 
     Need step(std::uint32_t ready) noexcept override {
         if (this->ending_)
@@ -203,6 +207,12 @@ public:
     }
 
 private:
+    // Replies are compared at both ends; the last one as a whole.
+    void measured() noexcept override {
+        if (awaited_ != this->first_ && !this->settings_.loopback && !body_intact(rx_.data(), this->size_))
+            ++this->slot_->corrupted;
+    }
+
     void round_begun() noexcept override {
         awaited_ = this->next_;
         closing_ = false;

@@ -23,7 +23,7 @@ public:
         : context_(&context), slot_(&context.server_slot()), peer_(&context.client_slot()),
           stamps_(context.memory->stamps(context.index)), size_(context.settings.size),
           warmup_(context.settings.warmup), one_way_(context.settings.direction == Direction::one_way),
-          open_loop_(context.settings.interval_q16 != 0), mask_(sequence_mask(size_)),
+          open_loop_(context.settings.interval_q16 != 0),
           recorder_(*slot_, context.memory->counts(Role::server, context.index),
                     context.memory->uncorrected_counts(Role::server, context.index), context.memory->scale(),
                     one_way_ ? context.memory->samples(context.index) : std::span<RingSample>{}),
@@ -35,9 +35,7 @@ public:
 
     // True if this is the message that ends the run: it is not counted.
     [[nodiscard]] bool is_end(const std::uint8_t* payload, std::size_t size) const noexcept {
-        if (size_ >= envelope_bytes) [[likely]]
-            return size == size_ && (read_sequence(payload) & end_flag) != 0;
-        return peer_->end_sequence.load(std::memory_order_relaxed) == tracker_.expected();
+        return size == size_ && has_end_mark(payload, size);
     }
 
     // Takes a message that arrived at `now` and is not the end.
@@ -52,12 +50,12 @@ public:
         if (size_ >= envelope_bytes) [[likely]] {
             sequence = read_sequence(payload);
             stamp = read_stamp(payload);
-            if (!tail_matches(payload, size_, sequence)) [[unlikely]]
-                ++slot_->corrupted;
+            if (!tail_matches(payload, size_, sequence)) [[unlikely]] {
+                take_damaged(sequence);
+                return;
+            }
         } else {
-            sequence = tracker_.expected();
-            if (((read_short_sequence(payload, size_) ^ sequence) & mask_) != 0) [[unlikely]]
-                ++slot_->corrupted;
+            sequence = read_short_sequence(payload, size_, tracker_.expected());
             stamp = stamps_.empty() ? now : stamps_[sequence % stamp_ring_entries].load(std::memory_order_relaxed);
         }
         if (tracker_.arrived(sequence)) [[likely]] {
@@ -92,10 +90,15 @@ public:
         return at;
     }
 
-    // After the last message, the end message or an interrupt: leaves the sums in the slot.
+    // After the last message, the end message or an interrupt: leaves the sums in the slot. The end message is in the
+    // memory that all messages came to, and is the one that is looked at as a whole.
     void finish(const std::uint8_t* end_message) noexcept {
-        if (end_message != nullptr && size_ >= envelope_bytes)
-            tracker_.ended_at(read_sequence(end_message) & ~end_flag);
+        if (end_message != nullptr) {
+            tracker_.ended_at(size_ >= envelope_bytes ? read_sequence(end_message) & ~end_flag
+                                                      : read_short_sequence(end_message, size_, tracker_.expected()));
+            if (!body_intact(end_message, size_))
+                ++slot_->corrupted;
+        }
         slot_->usage = thread_usage() - usage_begin_;
         slot_->lost = tracker_.lost();
         slot_->duplicated = tracker_.duplicated();
@@ -131,6 +134,14 @@ private:
         return alike;
     }
 
+    // A message whose two ends do not belong together has come, but is no sample: what it says of itself may be wrong.
+    [[gnu::cold, gnu::noinline]] void take_damaged(std::uint64_t sequence) noexcept {
+        ++slot_->corrupted;
+        if (sequence == tracker_.expected())
+            tracker_.arrived_in_order(1);
+        slot_->consumed.store(tracker_.expected(), std::memory_order_release);
+    }
+
     void record(Recorder& recorder, std::uint64_t sequence, std::uint64_t stamp, std::uint64_t now) noexcept {
         if (!open_loop_ || sequence < warmup_) [[likely]] {
             recorder.record(stamp, now, sequence - warmup_);
@@ -148,6 +159,7 @@ private:
 
     [[gnu::cold]] void begin_measuring() noexcept {
         measuring_ = true;
+        slot_->corrupted = 0;
         cpus_.look_always();
         usage_begin_ = thread_usage();
         slot_->phase.store(Phase::measuring, std::memory_order_release);
@@ -162,7 +174,6 @@ private:
     bool one_way_;
     bool open_loop_;
     bool measuring_ = false;
-    std::uint64_t mask_;
     std::uint64_t echoed_ = 0;
     Recorder recorder_;
     WarmupRecorder warm_;

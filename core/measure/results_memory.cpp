@@ -114,7 +114,6 @@ ResultsMemory ResultsMemory::create(const ResultsLayout& layout, const RunClock&
             auto* slot = new (&memory.slot(role, endpoint)) Slot{};
             slot->latency.min_ns = UINT64_MAX;
             slot->uncorrected.min_ns = UINT64_MAX;
-            slot->end_sequence.store(UINT64_MAX, std::memory_order_relaxed);
         }
     }
     return memory;

@@ -78,8 +78,6 @@ struct alignas(line_bytes) Slot {
 
     // Open loop: the planned send tick of the first measured message; set by the client before it sends that message.
     alignas(line_bytes) std::atomic<std::uint64_t> plan_base_tick;
-    // Messages shorter than the envelope: the sequence number of the message that ends the run.
-    std::atomic<std::uint64_t> end_sequence;
 };
 
 struct alignas(line_bytes) ResultsHeader {
@@ -108,7 +106,7 @@ struct ResultsLayout {
 // where touched: a histogram that saw values in ten buckets takes a few pages.
 class ResultsMemory {
 public:
-    // A new memfd, zeroed, with end_sequence and the minima set to their neutral values. Throws RunError.
+    // A new memfd, zeroed, with the minima set to their neutral value. Throws RunError.
     static ResultsMemory create(const ResultsLayout& layout, const RunClock& clock);
     // Maps one made by create(), checking its header against its size. Takes the descriptor over.
     static ResultsMemory open(int descriptor);

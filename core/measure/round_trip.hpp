@@ -85,8 +85,11 @@ public:
         }
         cpus_.look_always();
         phases.finish();
-        if (end.status == IPCMARK_OK && !settings_.loopback)
+        if (end.status == IPCMARK_OK && !settings_.loopback) {
+            if (const auto* last_reply = port_.last_received(); last_reply != nullptr && next_ != first)
+                count_damage(last_reply);
             end = send_end();
+        }
         return end;
     }
 
@@ -208,10 +211,7 @@ private:
         return {port_.end_send(), "send"};
     }
 
-    LoopEnd send_end() {
-        slot_->end_sequence.store(next_, std::memory_order_release);
-        return send(next_ | end_flag, 0);
-    }
+    LoopEnd send_end() { return send(next_ | end_flag, 0); }
 
     // A reply that is not the echo is counted as corrupted, and its latency is no sample.
     [[gnu::always_inline]] bool check_echo(const std::uint8_t* payload, std::size_t size, std::uint64_t sequence,
@@ -220,6 +220,12 @@ private:
         if (!same) [[unlikely]]
             ++slot_->corrupted;
         return same;
+    }
+
+    // Replies are compared at both ends; the last one as a whole, after the window.
+    void count_damage(const std::uint8_t* reply) noexcept {
+        if (!body_intact(reply, size_))
+            ++slot_->corrupted;
     }
 
     [[nodiscard]] const std::atomic<std::uint32_t>& stop() const noexcept { return *stop_; }

@@ -50,6 +50,18 @@ def test_a_module_that_fails_is_named_with_the_reason(ipcmark, kind, direction):
     assert "Traceback" not in done.stderr and "terminate called" not in done.stderr
 
 
+@pytest.mark.parametrize("size", [1, 8, 15, 64])
+@pytest.mark.parametrize(("kind", "counted"), [("doubles", "duplicated"), ("reorders", "reordered")])
+def test_what_happened_to_messages_is_counted_at_every_size(ipcmark, kind, counted, size):
+    _, document = run(ipcmark, [kind], "-s", size, "--one-way", count=1000)
+    result = document["results"][0]["one_way_results"]
+    assert result["delivery"][counted] > 0
+    assert result["delivery"]["corrupted"] == 0
+    # Messages that are late have their own stamp, not that of another one.
+    assert result["latency"]["max_ns"] < 60e9
+    assert {check["id"]: check["verdict"] for check in result["audit"]}["sequence"] == "suspicious"
+
+
 @pytest.mark.parametrize("kind", HANGS)
 def test_a_module_that_hangs_is_ended(ipcmark, kind):
     begin = time.monotonic()

@@ -51,6 +51,25 @@ def test_one_server_for_many_clients(ipcmark, address):
         assert not (ipcmark.leftovers.folder / "meet").exists()
 
 
+@pytest.mark.parametrize("mode", ["--blocking", "--async"])
+def test_messages_without_room_for_an_envelope(ipcmark, leftovers, mode):
+    """Nothing but the message itself can tell the server there that it is the last one."""
+    address = f"unix:{leftovers.folder}/meet"
+    server = serving(ipcmark, address, "--once")
+    done = ipcmark(
+        *["connect", address, "-m", "uds,tcp,shm,pmq", "-s", "1,8,15", "-i", 300, "-w", 0, mode],
+        *["--round-trip", "-q", "-o", "r.json"],
+    )
+    assert done.returncode == 0, done.stderr
+    results = json.loads((ipcmark.folder / "r.json").read_text())["results"]
+    assert len(results) == 12
+    for result in results:
+        delivery = result["round_trip_results"]["delivery"]
+        assert delivery["received"] == 300
+        assert delivery["lost"] == delivery["duplicated"] == delivery["reordered"] == delivery["corrupted"] == 0
+    assert server.wait(timeout=30) == 0
+
+
 def test_once_ends_with_its_client(ipcmark, address):
     server = serving(ipcmark, address, "--once")
     assert ipcmark("connect", address, *QUICK, "-q").returncode == 0

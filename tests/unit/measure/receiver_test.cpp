@@ -20,13 +20,14 @@ struct Sent {
 
 // A server's side of one endpoint, in memory of its own.
 struct Side {
-    explicit Side(std::uint64_t warmup)
-        : memory(ResultsMemory::create(ResultsLayout{}, RunClock{})), context(context_of(warmup)), receiver(context) {}
+    explicit Side(std::uint64_t warmup, std::size_t size = message_bytes)
+        : memory(ResultsMemory::create(ResultsLayout{}, RunClock{})), context(context_of(warmup, size)),
+          receiver(context) {}
 
-    LoopContext context_of(std::uint64_t warmup) {
+    LoopContext context_of(std::uint64_t warmup, std::size_t size) {
         LoopContext made;
         made.settings.direction = Direction::one_way;
-        made.settings.size = message_bytes;
+        made.settings.size = size;
         made.settings.warmup = warmup;
         made.memory = &memory;
         return made;
@@ -40,6 +41,7 @@ struct Side {
 struct Batch {
     explicit Batch(const std::vector<Sent>& sent) : bytes(sent.size()) {
         for (std::size_t at = 0; at < sent.size(); ++at) {
+            bytes[at].fill(message_fill);
             write_envelope(bytes[at].data(), message_bytes, sent[at].stamp, sent[at].sequence);
             if (sent[at].damaged)
                 bytes[at].back() ^= 1;
@@ -112,4 +114,61 @@ TEST_CASE("a message of another size in a batch is counted as corrupted, and the
     side.receiver.finish(nullptr);
     CHECK(side.memory.slot(Role::server, 0).received.load() == 2);
     CHECK(side.memory.slot(Role::server, 0).corrupted == 1);
+}
+
+TEST_CASE("short messages that are lost, doubled or late are counted as what they are", "[receiver]") {
+    const auto size = GENERATE(std::size_t{1}, std::size_t{2}, std::size_t{8}, std::size_t{15}, std::size_t{64});
+    Side side(0, size);
+    std::vector<std::uint8_t> message(size, message_fill);
+    const auto take = [&](std::uint64_t sequence) {
+        write_envelope(message.data(), size, 1, sequence);
+        REQUIRE_FALSE(side.receiver.is_end(message.data(), size));
+        side.receiver.take(message.data(), size, 5);
+    };
+    for (std::uint64_t sequence = 0; sequence < 1000; ++sequence)
+        take(sequence);
+    take(999);  // double
+    take(1003); // 1000 to 1002 are missing
+    take(1001); // late
+    write_envelope(message.data(), size, 0, 1006 | end_flag);
+    REQUIRE(side.receiver.is_end(message.data(), size));
+    side.receiver.finish(message.data());
+    const Slot& slot = side.memory.slot(Role::server, 0);
+    CHECK(slot.duplicated == 1);
+    CHECK(slot.reordered == 1);
+    CHECK(slot.lost == 4); // 1000, 1002, 1004 and 1005
+    CHECK(slot.corrupted == 0);
+    CHECK(slot.received.load() == 1002);
+}
+
+TEST_CASE("a damaged message is counted and is no sample", "[receiver]") {
+    Side side(0);
+    Batch batch({{0, 1}, {1, 1, true}, {2, 1}, {3 | end_flag, 0}});
+    for (std::size_t at = 0; at < 3; ++at)
+        side.receiver.take(batch.bytes[at].data(), message_bytes, 5);
+    side.receiver.finish(nullptr);
+    const Slot& slot = side.memory.slot(Role::server, 0);
+    CHECK(slot.corrupted == 1);
+    CHECK(slot.received.load() == 2);
+    CHECK(slot.lost == 0);
+}
+
+TEST_CASE("memory that no message reached is found at the end of the run", "[receiver]") {
+    Side side(0);
+    std::vector<std::uint8_t> message(message_bytes, receive_fill);
+    write_envelope(message.data(), message_bytes, 1, 0);
+    side.receiver.take(message.data(), message_bytes, 5);
+    write_envelope(message.data(), message_bytes, 0, 1 | end_flag);
+    side.receiver.finish(message.data());
+    CHECK(side.memory.slot(Role::server, 0).corrupted == 1);
+}
+
+TEST_CASE("what the warm-up damaged does not count among the measured", "[receiver]") {
+    Side side(2);
+    Batch batch({{0, 1, true}, {1, 1}, {2, 1}});
+    for (const auto& bytes : batch.bytes)
+        side.receiver.take(bytes.data(), message_bytes, 5);
+    side.receiver.finish(nullptr);
+    CHECK(side.memory.slot(Role::server, 0).corrupted == 0);
+    CHECK(side.memory.slot(Role::server, 0).received.load() == 1);
 }

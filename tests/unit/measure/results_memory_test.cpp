@@ -8,6 +8,7 @@
 #include <ipcmark/run.hpp>
 
 #include <array>
+#include <vector>
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -105,12 +106,43 @@ TEST_CASE("an envelope comes out as it went in, at every size", "[envelope]") {
             CHECK(read_stamp(message.data()) == 42);
             CHECK(read_sequence(message.data()) == sequence);
         } else {
-            CHECK(((read_short_sequence(message.data(), size) ^ sequence) & sequence_mask(size)) == 0);
+            CHECK(read_short_sequence(message.data(), size, sequence) == sequence);
         }
+        CHECK(is_echo(message.data(), size, size, 42, sequence));
+        CHECK_FALSE(is_echo(message.data(), size, size, 42, sequence + 1));
+        CHECK_FALSE(has_end_mark(message.data(), size));
         CHECK(tail_matches(message.data(), size, sequence));
         if (size >= tailed_bytes) {
             message[size - 1] ^= 1;
             CHECK_FALSE(tail_matches(message.data(), size, sequence));
+        }
+        write_envelope(message.data(), size, 0, sequence | end_flag);
+        CHECK(has_end_mark(message.data(), size));
+    }
+}
+
+TEST_CASE("a short message is the one nearest to the expected that has its low bits", "[envelope]") {
+    std::array<std::uint8_t, 64> message{};
+    for (const std::size_t size : {1U, 2U, 7U, 8U, 15U}) {
+        for (const std::uint64_t sequence : {0ULL, 1ULL, 60ULL, 127ULL, 128ULL, 1000ULL, 1ULL << 40}) {
+            write_envelope(message.data(), size, 0, sequence);
+            for (const std::uint64_t behind : {0ULL, 1ULL, 63ULL}) {
+                CHECK(read_short_sequence(message.data(), size, sequence + behind) == sequence);
+                if (sequence >= behind)
+                    CHECK(read_short_sequence(message.data(), size, sequence - behind) == sequence);
+            }
+        }
+    }
+}
+
+TEST_CASE("what fills a message is looked at between its two ends", "[envelope]") {
+    for (const std::size_t size : {1U, 16U, 24U, 25U, 200U}) {
+        std::vector<std::uint8_t> message(size, message_fill);
+        write_envelope(message.data(), size, 42, 7);
+        CHECK(body_intact(message.data(), size));
+        if (size > tailed_bytes) {
+            message[envelope_bytes] ^= 1;
+            CHECK_FALSE(body_intact(message.data(), size));
         }
     }
 }
