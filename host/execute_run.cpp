@@ -58,11 +58,15 @@ void write_outputs(const RunRequest& request, const ResultDocument& document) {
 }
 
 // "written: r.json, r.csv", or nothing.
-std::string written_files(const RunRequest& request) {
+std::string written_files(const RunRequest& request, const ResultDocument& document) {
+    const auto failed = [&](const std::filesystem::path& path) {
+        return std::any_of(document.streaming_failures.begin(), document.streaming_failures.end(),
+                           [&](const OutputFailure& failure) { return failure.path == path; });
+    };
     std::string names;
     for (const auto& path : {request.output_file, request.csv, request.hdr_log, request.plan.streaming.json,
                              request.plan.streaming.csv, request.plan.streaming.ndjson})
-        if (path)
+        if (path && !failed(*path))
             names += (names.empty() ? "\nwritten: " : ", ") + path->string();
     return names.empty() ? names : names + "\n";
 }
@@ -104,9 +108,11 @@ int execute_run(Program program, const RunRequest& request) {
         report_failures(document, log);
     write_outputs(request, document);
     if (print_table)
-        print(written_files(request));
+        print(written_files(request, document));
     if (interrupt.signal() != 0)
         return exit_by_signal(interrupt.signal());
+    if (!document.streaming_failures.empty())
+        return exit_failed; // the observer has said why
     const bool failed = std::any_of(document.results.begin(), document.results.end(),
                                     [](const TestResult& result) { return result.failure.has_value(); });
     return failed && request.plan.on_error == OnError::stop ? exit_failed : exit_ok;

@@ -31,6 +31,8 @@ public:
     void discard() noexcept;
 
     [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
+    // False for a pipe or a device: what was written there in part cannot be taken back.
+    [[nodiscard]] bool seekable() const noexcept { return seekable_; }
 
 private:
     void open_in_place(int partial_errno);

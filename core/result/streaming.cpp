@@ -75,7 +75,8 @@ public:
         if (finished_)
             return;
         try {
-            flush();
+            if (!failed_)
+                flush();
         } catch (const RunError&) {
             // What was written before stays, and is well-formed.
         }
@@ -110,21 +111,61 @@ public:
         flushed_ = std::chrono::steady_clock::now();
         if (used_ == 0)
             return;
-        std::string_view rows(buffer_.data(), used_);
-        if (format_ == Format::json && !any_row_)
-            rows.remove_prefix(1); // the comma before the first row
-        any_row_ = true;
+        const std::string_view rows(buffer_.data(), used_);
         used_ = 0;
-        file_.append(rows, format_ == Format::json ? json_closing : std::string_view());
+        try {
+            append(rows);
+        } catch (const RunError&) {
+            if (file_.seekable())
+                append_what_fits(rows);
+            throw;
+        }
     }
 
     void finish() {
-        finished_ = true;
         flush();
         file_.commit();
+        finished_ = true;
     }
 
+    // Takes nothing any more; the file stays as it is.
+    void give_up() noexcept { failed_ = true; }
+    [[nodiscard]] bool failed() const noexcept { return failed_; }
+    [[nodiscard]] const std::filesystem::path& path() const noexcept { return file_.path(); }
+
 private:
+    void append(std::string_view rows) {
+        if (format_ == Format::json && !any_row_)
+            rows.remove_prefix(1); // the comma before the first row
+        file_.append(rows, format_ == Format::json ? json_closing : std::string_view());
+        any_row_ = true;
+    }
+
+    // Of rows that do not fit as a whole: the first half, or what fits of it, then the same with the rest.
+    void append_what_fits(std::string_view rows) {
+        constexpr std::size_t smallest_piece_bytes = 1024;
+        while (rows.size() > smallest_piece_bytes) {
+            const std::size_t middle = row_end(rows, rows.size() / 2);
+            if (middle == 0)
+                return;
+            const std::string_view first = rows.substr(0, middle);
+            try {
+                append(first);
+                rows.remove_prefix(middle);
+            } catch (const RunError&) {
+                rows = first;
+            }
+        }
+    }
+
+    // Where the last row ends that is whole within so many bytes; 0: none is.
+    [[nodiscard]] std::size_t row_end(std::string_view rows, std::size_t within) const {
+        const std::size_t found = format_ == Format::json ? rows.rfind(",\n", within) : rows.rfind('\n', within);
+        if (found == std::string_view::npos)
+            return 0;
+        return format_ == Format::json ? found : found + 1;
+    }
+
     void format(std::span<const Sample> samples) {
         const std::size_t needed = used_ + samples.size() * row_bytes_;
         if (buffer_.size() < needed)
@@ -155,6 +196,7 @@ private:
     std::size_t used_ = 0;
     bool any_row_ = false;
     bool finished_ = false;
+    bool failed_ = false;
     std::chrono::steady_clock::time_point flushed_ = std::chrono::steady_clock::now();
 };
 
@@ -162,9 +204,25 @@ private:
 
 struct StreamingWriter::State {
     std::vector<std::unique_ptr<Stream>> streams;
+    OnFailure on_failure;
+
+    template <class Action> void with_each(const Action& action) {
+        for (const auto& stream : streams) {
+            if (stream->failed())
+                continue;
+            try {
+                action(*stream);
+            } catch (const RunError& error) {
+                stream->give_up();
+                on_failure(stream->path(), error.what());
+            }
+        }
+    }
 };
 
-StreamingWriter::StreamingWriter(const StreamingOutputs& outputs) : state_(std::make_unique<State>()) {
+StreamingWriter::StreamingWriter(const StreamingOutputs& outputs, OnFailure on_failure)
+    : state_(std::make_unique<State>()) {
+    state_->on_failure = std::move(on_failure);
     std::vector<std::filesystem::path> taken;
     const auto open = [&](const std::optional<std::filesystem::path>& path, Format format) {
         if (!path)
@@ -186,18 +244,15 @@ StreamingWriter::~StreamingWriter() = default;
 
 void StreamingWriter::begin_test(const std::string& result_name, std::uint64_t message_size_bytes,
                                  Direction direction) {
-    for (const auto& stream : state_->streams)
-        stream->begin_test(result_name, message_size_bytes, direction);
+    state_->with_each([&](Stream& stream) { stream.begin_test(result_name, message_size_bytes, direction); });
 }
 
 void StreamingWriter::add(std::span<const Sample> samples) {
-    for (const auto& stream : state_->streams)
-        stream->add(samples);
+    state_->with_each([&](Stream& stream) { stream.add(samples); });
 }
 
 void StreamingWriter::finish() {
-    for (const auto& stream : state_->streams)
-        stream->finish();
+    state_->with_each([](Stream& stream) { stream.finish(); });
 }
 
 } // namespace ipcmark

@@ -4,6 +4,8 @@
 #include <ipcmark/plan.hpp>
 
 #include <cstdint>
+#include <filesystem>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -18,14 +20,17 @@ struct Sample {
 
 // Writes each sample to the streaming outputs while the run is under way. Files are written as NAME.partial and renamed
 // by finish(); a writer that is destroyed unfinished leaves the .partial, which is then a well-formed document up to
-// the last test.
+// the last test. An output that cannot be written any more, most often for a full disk, ends alone: its .partial keeps
+// the rows that fit, the others go on.
 class StreamingWriter {
 public:
+    // The output as the user named it, and one line for them.
+    using OnFailure = std::function<void(const std::filesystem::path&, const std::string& reason)>;
+
     // Opens all the outputs; throws UsageError naming the path and the reason.
-    explicit StreamingWriter(const StreamingOutputs& outputs);
+    StreamingWriter(const StreamingOutputs& outputs, OnFailure on_failure);
     ~StreamingWriter();
     void begin_test(const std::string& result_name, std::uint64_t message_size_bytes, Direction direction);
-    // Throws RunError when the disk is full.
     void add(std::span<const Sample> samples);
     void finish();
 

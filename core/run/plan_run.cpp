@@ -11,6 +11,7 @@
 #include "run/rfc3339.hpp"
 #include "run/scratch_dir.hpp"
 
+#include <ipcmark/module.h>
 #include <ipcmark/modules.hpp>
 
 #include <optional>
@@ -31,7 +32,9 @@ public:
     PlanRun(const Plan& plan, const ServerMaker& make_server, Observer& observer, std::stop_token stop)
         : plan_(plan), make_server_(make_server), observer_(observer), stop_(std::move(stop)) {
         if (plan.streaming.any())
-            streaming_.emplace(plan.streaming);
+            streaming_.emplace(plan.streaming, [this](const std::filesystem::path& path, const std::string& reason) {
+                note_streaming_failure(path, reason);
+            });
         clock_ = set_up_clock(plan.clock);
         sweep_scratch_dirs();
     }
@@ -63,11 +66,19 @@ public:
                  "use --clock monotonic"});
         if (streaming_)
             streaming_->finish();
+        document.streaming_failures = streaming_failures_;
         return document;
     }
 
 private:
     [[nodiscard]] bool long_enough() const { return SteadyClock::now() - begin_ > std::chrono::seconds(1); }
+
+    // The measurement is worth more than its single samples: it goes on.
+    void note_streaming_failure(const std::filesystem::path& path, const std::string& reason) {
+        streaming_failures_.push_back({path, reason});
+        observer_.log(IPCMARK_LOG_ERROR,
+                      reason + " (the samples written so far are kept, no more follow; the measurement goes on)");
+    }
 
     TestResult run_test(std::size_t index, const TestJobs& jobs, bool& interrupted) {
         const TestPlan& test = plan_.tests[index];
@@ -170,6 +181,7 @@ private:
     SteadyClock::time_point begin_ = SteadyClock::now();
     RunClock clock_;
     std::optional<StreamingWriter> streaming_;
+    std::vector<OutputFailure> streaming_failures_;
     std::map<std::string, std::string> result_names_;
 };
 

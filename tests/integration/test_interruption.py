@@ -129,6 +129,29 @@ def test_a_disk_that_fills_up_is_one_clear_line(ipcmark, output):
     assert "samples" not in done.stdout.split("on disk:")[1].split()
 
 
+def test_a_disk_that_is_full_of_samples_keeps_the_results(ipcmark):
+    """The single samples stop, what fits of them stays; the measurement, its table and its documents do not."""
+    messages = 20_000
+    command = ["run", "-m", "uds,shm", "-s", 64, "-i", messages, "--streaming-output-csv", "disk/s.csv"]
+    wrapper = small_disk(ipcmark, "64k")
+    wrapper[wrapper.index("-c") + 1] = wrapper[wrapper.index("-c") + 1].replace(
+        "code=$?;", "code=$?; cp disk/s.csv.partial kept.csv;"
+    )
+    done = ipcmark(*command, "-o", "keep.json", "--csv", "keep.csv", wrapper=wrapper)
+    assert done.returncode == 1
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert "disk/s.csv" in done.stderr and "No space left" in done.stderr
+    table, on_disk = done.stdout.split("on disk:")
+    assert "uds" in table and "shm" in table
+    assert "keep.json" in table and "s.csv" not in table
+    assert on_disk.split() == ["s.csv.partial"]
+    rows = (ipcmark.folder / "kept.csv").read_text().splitlines(keepends=True)
+    assert len(rows) > 500 and all(row.endswith("\n") and row.count(",") == 5 for row in rows)
+    results = json.loads((ipcmark.folder / "keep.json").read_text())["results"]
+    assert [test["round_trip_results"]["latency"]["total_samples"] for test in results] == [messages] * 2
+    assert len((ipcmark.folder / "keep.csv").read_text().splitlines()) > 2
+
+
 def test_a_result_that_cannot_be_written_leaves_no_half_of_one(ipcmark):
     done = ipcmark(
         *["run", "-m", "uds", "-s", 64, "-i", 20_000, "-q", "-o", "disk/r.json"], wrapper=small_disk(ipcmark, "4k")

@@ -5,6 +5,7 @@
 
 #include <ipcmark/run.hpp>
 
+#include <algorithm>
 #include <csignal>
 #include <string>
 #include <vector>
@@ -47,6 +48,10 @@ private:
     void (*handler_)(int);
 };
 
+void never_fails(const fs::path&, const std::string& reason) {
+    FAIL(reason);
+}
+
 StreamingOutputs all_in(const TempDir& folder) {
     StreamingOutputs outputs;
     outputs.csv = folder / "s.csv";
@@ -61,7 +66,7 @@ TEST_CASE("CSV rows have the latency in the column of their direction") {
     const TempDir folder;
     StreamingOutputs outputs;
     outputs.csv = folder / "s.csv";
-    StreamingWriter writer(outputs);
+    StreamingWriter writer(outputs, never_fails);
     writer.begin_test("UnixDomainSocket", 1024, Direction::one_way);
     writer.add(two);
     writer.begin_test("TcpSocket", 64, Direction::round_trip);
@@ -79,7 +84,7 @@ TEST_CASE("JSON has headings and rows of values") {
     const TempDir folder;
     StreamingOutputs outputs;
     outputs.json = folder / "s.json";
-    StreamingWriter writer(outputs);
+    StreamingWriter writer(outputs, never_fails);
     writer.begin_test("UnixDomainSocket", 1024, Direction::one_way);
     writer.add(two);
     writer.begin_test("A \"quoted\" name", 64, Direction::round_trip);
@@ -99,7 +104,7 @@ TEST_CASE("NDJSON has an object a line") {
     const TempDir folder;
     StreamingOutputs outputs;
     outputs.ndjson = folder / "s.ndjson";
-    StreamingWriter writer(outputs);
+    StreamingWriter writer(outputs, never_fails);
     writer.begin_test("UnixDomainSocket", 1024, Direction::round_trip);
     writer.add(std::span(two).first(1));
     writer.finish();
@@ -110,7 +115,7 @@ TEST_CASE("NDJSON has an object a line") {
 
 TEST_CASE("no sample at all is a complete file too") {
     const TempDir folder;
-    StreamingWriter writer(all_in(folder));
+    StreamingWriter writer(all_in(folder), never_fails);
     writer.begin_test("UnixDomainSocket", 1024, Direction::one_way);
     writer.finish();
     CHECK(json::parse(text_of(folder / "s.json")).at("data").as_array().empty());
@@ -120,7 +125,7 @@ TEST_CASE("no sample at all is a complete file too") {
 TEST_CASE("every one of many rows arrives, whatever the pieces") {
     const TempDir folder;
     const std::vector<Sample> samples = many(100'000);
-    StreamingWriter writer(all_in(folder));
+    StreamingWriter writer(all_in(folder), never_fails);
     writer.begin_test("UnixDomainSocket", 1024, Direction::one_way);
     std::size_t piece = 1;
     for (std::span<const Sample> rest = samples; !rest.empty(); piece = piece * 3 + 1) {
@@ -144,7 +149,7 @@ TEST_CASE("every one of many rows arrives, whatever the pieces") {
 TEST_CASE("the partial file is well-formed while the run is under way and when it is given up") {
     const TempDir folder;
     {
-        StreamingWriter writer(all_in(folder));
+        StreamingWriter writer(all_in(folder), never_fails);
         writer.begin_test("UnixDomainSocket", 1024, Direction::one_way);
         writer.add(many(200'000)); // more than is kept in memory
         const json::value under_way = json::parse(text_of(folder / "s.json.partial"));
@@ -157,41 +162,54 @@ TEST_CASE("the partial file is well-formed while the run is under way and when i
 
 TEST_CASE("a writer that was given up before the first sample leaves nothing") {
     const TempDir folder;
-    { const StreamingWriter writer(all_in(folder)); }
+    { const StreamingWriter writer(all_in(folder), never_fails); }
     CHECK(fs::is_empty(folder.path()));
 }
 
-TEST_CASE("a full disk is a failed run that names the file; the rows before it stay well-formed") {
+TEST_CASE("a full disk ends its output alone, named once; the rows that fit stay well-formed") {
     const TempDir folder;
-    StreamingOutputs outputs;
-    outputs.json = folder / "s.json";
-    std::string message;
+    StreamingOutputs outputs = all_in(folder);
+    outputs.ndjson = "/dev/null";
+    std::vector<std::string> failed;
+    constexpr std::size_t limit_bytes = 1'500'000;
     {
-        StreamingWriter writer(outputs);
+        StreamingWriter writer(outputs, [&](const fs::path& path, const std::string& reason) {
+            CHECK(reason.find(path.string()) != std::string::npos);
+            failed.push_back(path.filename());
+        });
         writer.begin_test("UnixDomainSocket", 1024, Direction::one_way);
-        const FullDisk full(3'000'000);
-        try {
-            for (int i = 0; i < 100; ++i)
-                writer.add(many(20'000));
-        } catch (const RunError& error) {
-            message = error.what();
-        }
+        const FullDisk full(limit_bytes);
+        for (int i = 0; i < 20; ++i)
+            writer.add(many(20'000));
+        writer.begin_test("UnixDomainSocket", 1024, Direction::round_trip);
+        writer.add(many(10));
+        writer.finish();
     }
-    CHECK(message.find((folder / "s.json").string()) != std::string::npos);
-    const auto rows = json::parse(text_of(folder / "s.json.partial")).at("data").as_array().size();
-    CHECK(rows > 0);
-    CHECK(rows < 2'000'000);
+    std::sort(failed.begin(), failed.end());
+    CHECK(failed == std::vector<std::string>{"s.csv", "s.json"});
+    CHECK_FALSE(fs::exists(folder / "s.json"));
+    CHECK_FALSE(fs::exists(folder / "s.csv"));
+    // Whole rows up to the limit, in order and without a gap.
+    const auto rows = json::parse(text_of(folder / "s.json.partial")).at("data").as_array();
+    REQUIRE(rows.size() > 10'000);
+    for (std::size_t i = 0; i < rows.size(); ++i)
+        if (rows[i].at(1).to_number<std::size_t>() != i % 20'000)
+            FAIL("row " << i << " is out of order");
+    const std::string csv = text_of(folder / "s.csv.partial");
+    CHECK(csv.ends_with(",\n"));
+    for (const char* name : {"s.json.partial", "s.csv.partial"})
+        CHECK(fs::file_size(folder / name) > limit_bytes - 2048);
 
     outputs.json = "/dev/full";
-    CHECK_THROWS_AS(StreamingWriter(outputs), RunError);
+    CHECK_THROWS_AS(StreamingWriter(outputs, never_fails), RunError);
 }
 
 TEST_CASE("an output that cannot be opened, or two in one file, are refused before anything runs") {
     const TempDir folder;
     StreamingOutputs outputs = all_in(folder);
     outputs.ndjson = folder / "no" / "s.ndjson";
-    CHECK_THROWS_AS(StreamingWriter(outputs), UsageError);
+    CHECK_THROWS_AS(StreamingWriter(outputs, never_fails), UsageError);
     outputs.ndjson = folder / "." / "s.csv";
-    CHECK_THROWS_AS(StreamingWriter(outputs), UsageError);
+    CHECK_THROWS_AS(StreamingWriter(outputs, never_fails), UsageError);
     CHECK(fs::is_empty(folder.path()));
 }

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
@@ -150,6 +151,12 @@ struct SystemInfo {
     ClockInfo clock;
 };
 
+// A streaming output that could not be written to its end; its NAME.partial keeps the rows before the fault.
+struct OutputFailure {
+    std::filesystem::path path; // as given
+    std::string reason;
+};
+
 // Everything that a run found out. The text forms are made of this by to_json and its kin (result.hpp).
 struct ResultDocument {
     std::string version;   // of ipcmark
@@ -159,6 +166,7 @@ struct ResultDocument {
     SystemInfo system;
     std::vector<Warning> warnings; // of the whole run
     bool interrupted = false;
+    std::vector<OutputFailure> streaming_failures; // not part of the text forms
 };
 
 } // namespace ipcmark
