@@ -63,7 +63,8 @@ enum class CheckVerdict { ok, suspicious, not_applicable };
 
 // One self-check of a result: a figure, what it should be, and the verdict.
 struct AuditCheck {
-    std::string id; // "littles-law", "overlap", "clock-overhead", "harness-overhead", "cpu-placement", "sample-count", "sequence"
+    std::string id; // "littles-law", "overlap", "clock-overhead", "harness-overhead", "cpu-placement", "sample-count",
+                    // "sequence"
     double value = 0;
     std::string expectation;
     CheckVerdict verdict = CheckVerdict::not_applicable;
