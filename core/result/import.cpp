@@ -121,6 +121,11 @@ constexpr std::array<std::string_view, 13> not_configuration{
     "one_way_enabled", "percentiles",   "mechanism_id",     "round_trip_enabled", "timeout_ns",
     "repeat_index",    "first_message", "warmup_iterations"};
 
+bool is_given(const json::object& option) {
+    const json::value* given = option.if_contains("given");
+    return given == nullptr || !given->is_bool() || given->get_bool();
+}
+
 std::map<std::string, std::string> configuration_of(const json::object& result, const json::object& config) {
     std::map<std::string, std::string> configuration;
     for (const auto& [key, value] : config)
@@ -130,7 +135,8 @@ std::map<std::string, std::string> configuration_of(const json::object& result, 
     if (const json::object* module = object_in(result, "module"))
         if (const json::array* options = array_in(*module, "options"))
             for (const json::value& option : *options)
-                if (const json::object* entry = option.if_object())
+                // What nobody asked for may differ from run to run, as a port of the kernel's choice does.
+                if (const json::object* entry = option.if_object(); entry != nullptr && is_given(*entry))
                     configuration["option " + text_in(*entry, "name")] = text_in(*entry, "value");
     return configuration;
 }

@@ -82,3 +82,14 @@ def test_bad_input_is_one_line_and_exit_2(ipcmark, files, tmp_path, arguments, s
     assert done.returncode == 2, done.stdout
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_repetitions_are_one_test_whatever_port_the_kernel_chose(ipcmark):
+    for name in ("a.json", "b.json"):
+        done = ipcmark("run", "-m", "tcp", "-s", 64, "-i", 300, "--round-trip", "--repeat", 3, "-q", "-o", name)
+        assert done.returncode == 0, done.stderr
+    compared = json.loads(ipcmark("compare", "a.json", "b.json", "--json").stdout)
+    assert len(compared["tests"]) == 1
+    table = ipcmark("compare", "a.json", "b.json").stdout
+    assert "differ" not in table
+    assert "ran once" not in table
