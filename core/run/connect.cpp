@@ -65,6 +65,9 @@ ResultDocument connect(const Plan& plan, const ControlAddress& address, std::chr
     if (retry > longest_time)
         throw UsageError(fmt::format("invalid time to retry {}: it must be at most {}, a year", format_duration(retry),
                                      format_duration(longest_time)));
+    if (plan.streaming.any() && std::any_of(plan.tests.begin(), plan.tests.end(), has_one_way))
+        throw UsageError("the samples of one-way messages are on the server's side, which is another program: ask for "
+                         "--round-trip alone, or for no streaming output");
     std::vector<TestJobs> jobs = validated_jobs(plan, ServerPlace::other_program);
     const auto end = std::chrono::steady_clock::now() + retry;
     ControlChannel channel(connect_to(address, end, stop));

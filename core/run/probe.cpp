@@ -42,11 +42,17 @@ void check_job(const Module& module, const WorkerJob& job, Sides sides) {
         throw UsageError(fmt::format("message size {} is above the maximum of '{}', {} bytes{}", job.message_size,
                                      job.module_id, limits.max_message_size, reason));
     if (limits.max_endpoints != 0 && job.endpoints > limits.max_endpoints)
-        throw UsageError(fmt::format("concurrency {} is above the maximum of '{}', {} endpoints{}", job.endpoints,
-                                     job.module_id, limits.max_endpoints, reason));
+        throw UsageError(fmt::format("concurrency {} is above the maximum of '{}', {} endpoints", job.endpoints,
+                                     job.module_id, limits.max_endpoints));
     if (limits.max_in_flight != 0 && job.window > limits.max_in_flight)
-        throw UsageError(fmt::format("window {} is above the maximum of '{}', {} messages in flight{}", job.window,
-                                     job.module_id, limits.max_in_flight, reason));
+        throw UsageError(
+            fmt::format("window {} is above the maximum of '{}', {} messages in flight: give a smaller one, or "
+                        "raise what 'ipcmark inspect {}' has for it",
+                        job.window, job.module_id, limits.max_in_flight, job.module_id));
+    if (sides == Sides::own && module.has(IPCMARK_CAP_LOOPBACK))
+        throw UsageError(fmt::format("module '{}' moves messages within one process, so no other program can be its "
+                                     "other side: measure it with 'ipcmark run'",
+                                     job.module_id));
     check_message_memory(job, module.has(IPCMARK_CAP_LOOPBACK), sides);
 }
 

@@ -34,6 +34,7 @@ RUN = {
     "concurrency 0": (["-c", "0"], ["--concurrency", "'0'"]),
     "rate 0": (["--rate", "0"], ["--rate", "'0'"]),
     "rate and delay": (["--rate", "5", "--send-delay", "1ms"], ["--rate", "--send-delay"]),
+    "window beyond the depth": (["-m", "pmq", "--window", "16"], ["window 16", "10 messages", "ipcmark inspect pmq"]),
     "window and delay": (["--window", "4", "--send-delay", "1ms"], ["window of 4", "send delay"]),
     "batch and rate": (["--batch", "32", "--rate", "1000", "--one-way"], ["batches of 32", "rate"]),
     "batch and delay": (["--batch", "32", "--send-delay", "1ms", "--one-way"], ["batches of 32", "send delay"]),

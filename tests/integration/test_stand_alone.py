@@ -70,6 +70,25 @@ def test_messages_without_room_for_an_envelope(ipcmark, leftovers, mode):
     assert server.wait(timeout=30) == 0
 
 
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["-m", "null", "--one-way"], ["null", "ipcmark run"]),
+        (["-m", "uds", "--streaming-output-csv", "s.csv"], ["--round-trip", "one-way"]),
+    ],
+)
+def test_what_two_programs_cannot_measure_is_refused(ipcmark, leftovers, arguments, parts):
+    address = f"unix:{leftovers.folder}/meet"
+    server = serving(ipcmark, address)
+    done = ipcmark("connect", address, *QUICK, *arguments)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    for part in parts:
+        assert part in done.stderr
+    server.send_signal(signal.SIGTERM)
+    assert server.wait(timeout=30) == 0
+
+
 def test_once_ends_with_its_client(ipcmark, address):
     server = serving(ipcmark, address, "--once")
     assert ipcmark("connect", address, *QUICK, "-q").returncode == 0
