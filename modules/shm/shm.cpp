@@ -37,11 +37,16 @@ struct Shm {
 
     static void limits(const kit::ListenRequest& request, ipcmark_limits& out) {
         const Settings settings(request.options());
-        // The largest power of two with which the rings of all endpoints fit.
+        // The largest size with which the rings of all endpoints fit.
         const auto available = available_memory() / std::max(request.endpoint_count, 1U);
         auto size = std::uint64_t{1};
         while (memory_for(2 * size) <= available) {
             size *= 2;
+        }
+        for (auto step = size / 2; step != 0; step /= 2) {
+            if (memory_for(size + step) <= available) {
+                size += step;
+            }
         }
         out.max_message_size = size;
         const std::string reason = "the memory that is available, " + std::to_string(available >> 20) +
