@@ -77,7 +77,7 @@ Fd listen_at(const Address& address, const std::string& host) {
             throw Error(IPCMARK_SYSTEM,
                         "port " + std::to_string(address.port()) + " of " + host + " is taken" +
                             (owner.empty() ? " (by a process that cannot be seen from here)" : " by " + owner) +
-                            "; choose another one, or 0 for one that the kernel chooses",
+                            "; choose another one, or leave it out for one that the kernel chooses",
                         error);
         }
         if (error == EADDRNOTAVAIL) {
