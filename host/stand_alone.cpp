@@ -24,6 +24,11 @@ std::string text_or(const Arguments& arguments, const std::string& name, const s
     return found->second.front();
 }
 
+// A name with the slash that POSIX wants, and the same without it, are one.
+std::string without_slash(std::string name) {
+    return name.starts_with('/') ? name.substr(1) : name;
+}
+
 ControlAddress address_for(const std::string& mechanism, const Arguments& arguments, const TestSettings& settings) {
     ControlAddress address;
     if (mechanism == "tcp") {
@@ -39,9 +44,9 @@ ControlAddress address_for(const std::string& mechanism, const Arguments& argume
     }
     address.kind = ControlAddress::Kind::unix_abstract;
     if (mechanism == "shm")
-        address.path = text_or(arguments, "shared-memory-name", default_memory_name);
+        address.path = without_slash(text_or(arguments, "shared-memory-name", default_memory_name));
     else if (mechanism == "pmq")
-        address.path = text_or(arguments, "message-queue-name", default_queue_name);
+        address.path = without_slash(text_or(arguments, "message-queue-name", default_queue_name));
     else
         address.path = "ipc_benchmark_" + mechanism;
     return address;

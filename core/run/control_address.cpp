@@ -212,8 +212,9 @@ UniqueFd connect_to(const ControlAddress& address, SteadyClock::time_point end, 
         if (stop.stop_requested())
             throw RunError("interrupted while connecting to " + to_text(address));
         if (SteadyClock::now() >= end)
-            throw RunError(fmt::format("cannot connect to {}: {}; start 'ipcmark serve' there first", to_text(address),
-                                       std::strerror(attempt.error)));
+            throw RunError(
+                fmt::format("cannot connect to {}: {}; start 'ipcmark serve' (or 'ipc-benchmark --server') there first",
+                            to_text(address), std::strerror(attempt.error)));
         std::this_thread::sleep_for(look_for_stop);
     }
 }

@@ -102,3 +102,12 @@ def test_a_server_ends_gracefully_on_ctrl_c(ipc_benchmark, leftovers):
     assert "meet.sock" in server.stderr.readline()
     server.send_signal(signal.SIGINT)
     assert server.wait(timeout=30) == 0
+
+
+@pytest.mark.parametrize(("mechanism", "option"), [("shm", "--shared-memory-name"), ("pmq", "--message-queue-name")])
+def test_a_name_is_the_same_with_and_without_its_slash(ipc_benchmark, mechanism, option):
+    name = ipc_benchmark.leftovers.tag[-8:]
+    server = ipc_benchmark.start("--server", "-m", mechanism, option, f"/{name}")
+    done = ipc_benchmark("--client", "-m", mechanism, option, name, *QUICK, "-q")
+    assert done.returncode == 0, done.stderr
+    assert server.wait(timeout=30) == 0

@@ -90,3 +90,10 @@ def test_inspect_survives_a_module_that_crashes(ipcmark):
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert "crash-at-load" in done.stderr
+
+
+def test_the_tools_own_cost_is_no_warning_where_it_is_what_is_measured(ipcmark):
+    document = ipcmark.measure("-m", "null", "-s", 64, "-i", 20_000)
+    for name in ("one_way_results", "round_trip_results"):
+        verdicts = {check["id"]: check["verdict"] for check in document["results"][0][name]["audit"]}
+        assert verdicts["clock-overhead"] == verdicts["harness-overhead"] == "not_applicable"
