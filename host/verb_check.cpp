@@ -4,16 +4,15 @@
 #include "host/check/runner.hpp"
 #include "host/run_options.hpp"
 #include "host/verbs.hpp"
+#include "result/output_file.hpp"
 
 #include <ipcmark/modules.hpp>
 #include <ipcmark/run.hpp>
 #include <ipcmark/units.hpp>
 
-#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
-#include <fstream>
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -100,16 +99,6 @@ check::Request request_of(const Arguments& arguments) {
     return request;
 }
 
-void write_file(const std::string& path, const std::string& text) {
-    errno = 0;
-    std::ofstream file(path);
-    file << text;
-    file.close();
-    if (!file) {
-        throw RunError(fmt::format("cannot write {}: {}", path, std::strerror(errno)));
-    }
-}
-
 int print_list(const check::Request& request, bool as_json, Colour colour) {
     const auto cases = check::selected_cases(request);
     fmt::print("{}", as_json ? check::list_json_text(cases) : check::list_text(cases, colour));
@@ -143,7 +132,7 @@ int verb_check(const Invocation& invocation) {
     request.module = module_path(arguments.positionals.front(), module_search_of(arguments));
     const auto cases = check::selected_cases(request);
     if (arguments.has("junit")) {
-        write_file(arguments.values.at("junit").front(), ""); // found out before the run that it cannot be written
+        check_output(arguments.values.at("junit").front());
     }
     std::vector<check::CaseResult> results;
     const bool quiet = arguments.flag("quiet");
@@ -157,7 +146,7 @@ int verb_check(const Invocation& invocation) {
     });
     fmt::print("{}", as_json ? check::json_text(request, results) : check::summary_text(results, colour));
     if (arguments.has("junit")) {
-        write_file(arguments.values.at("junit").front(), check::junit_text(request, results));
+        write_output(arguments.values.at("junit").front(), check::junit_text(request, results));
     }
     return check::totals(results).failed == 0 ? exit_ok : exit_failed;
 }

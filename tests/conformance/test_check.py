@@ -34,6 +34,13 @@ def test_junit_and_text(ipcmark, tmp_path):
     assert int(suite.get("tests")) == len(list(suite.iter("testcase")))
 
 
+def test_a_report_that_cannot_be_written_is_found_before_the_run(ipcmark):
+    done = ipcmark("check", GOOD, "--only", "messages.order", "--junit", "/no/such/report.xml")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "/no/such/report.xml" in done.stderr and len(done.stderr.splitlines()) == 1
+
+
 def test_in_process(ipcmark):
     done = ipcmark("check", GOOD, "--only", "messages.order@block", "--in-process")
     assert done.returncode == 0, done.stdout + done.stderr
