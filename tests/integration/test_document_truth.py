@@ -81,8 +81,9 @@ def test_a_summary_is_of_one_direction(ipcmark, witness):
 @pytest.mark.parametrize("mode", ["blocking", "asynchronous"])
 def test_the_mode_is_the_one_that_ran(ipcmark, leftovers, mode):
     """Seen from outside: four threads of a blocking worker, one of an asynchronous one."""
+    # Long enough for each of eight threads on two CPUs that others use too.
     run = ipcmark.start(
-        *["run", "-m", "uds", "-s", 64, "-d", "1s", "-c", 4, "--round-trip", "-q", "-o", "r.json"],
+        *["run", "-m", "uds", "-s", 64, "-d", "4s", "-c", 4, "--round-trip", "-q", "-o", "r.json"],
         "--blocking" if mode == "blocking" else "--async",
     )
     busy_threads = []
