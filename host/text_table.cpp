@@ -108,15 +108,16 @@ std::string human_size(std::uint64_t bytes) {
                                       : fmt::format("{} {}", three_digits(value), units[unit]);
 }
 
-std::string paragraph(std::string_view head, std::string_view words, Style head_style, Colour colour,
+std::string paragraph(std::string_view head, std::string_view words, Style head_style, Colour colour, Hanging hanging,
                       std::size_t width) {
     std::string text = styled(head, head_style, colour);
     std::size_t column = width_of(head);
+    const std::size_t indent = hanging == Hanging::little ? 3 : column;
     std::istringstream stream{std::string(words)};
     for (std::string word; stream >> word;) {
-        if (column + 1 + width_of(word) > width && column > 4) {
-            text += "\n   ";
-            column = 3;
+        if (column + 1 + width_of(word) > width && column > indent + 1) {
+            text += "\n" + std::string(indent, ' ');
+            column = indent;
         }
         text += " " + word;
         column += 1 + width_of(word);

@@ -47,8 +47,11 @@ private:
 // "64 B", "1 KiB", "1.5 KiB"
 [[nodiscard]] std::string human_size(std::uint64_t bytes);
 
-// A paragraph of at most `width` columns: the head, then the words, further lines indented below them.
+// How far the further lines of a paragraph are indented: a little, or to where the words of the first line begin.
+enum class Hanging { little, below_words };
+
+// A paragraph of at most `width` columns: the head, then the words.
 [[nodiscard]] std::string paragraph(std::string_view head, std::string_view words, Style head_style, Colour colour,
-                                    std::size_t width = 100);
+                                    Hanging hanging = Hanging::little, std::size_t width = 100);
 
 } // namespace ipcmark::host

@@ -61,7 +61,7 @@ std::string bounds_of(const OptionInfo& option) {
 }
 
 std::string indented(const std::string& head, const std::string& words, Colour colour) {
-    return paragraph(head, words, Style::faint, colour);
+    return paragraph(head, words, Style::faint, colour, Hanging::below_words);
 }
 
 std::string as_text(const ModuleDescription& module, Colour colour) {
@@ -83,7 +83,7 @@ std::string as_text(const ModuleDescription& module, Colour colour) {
         const auto value = option.default_text.empty() ? "" : ", default " + option.default_text;
         text += fmt::format("  {} ({}{}{})\n", styled(option.name, Style::bold, colour), option.type, bounds_of(option),
                             value);
-        text += indented("      ", option.help, colour);
+        text += indented("     ", option.help, colour);
         for (const auto& [name, help] : option.choices)
             text += indented(fmt::format("      {:<12}", name), help, colour);
     }
