@@ -2,6 +2,7 @@
 #include "run/assemble.hpp"
 
 #include "run/audit.hpp"
+#include "run/placement.hpp"
 
 #include <algorithm>
 
@@ -152,6 +153,8 @@ DirectionResult assemble_result(const AssembleInput& input) {
     facts.plan = input.plan;
     facts.clock = input.clock;
     facts.module = input.module;
+    if (input.memory->header().shared_with_peer != 0)
+        facts.common_cpus = allowed_cpus().size();
     result.audit = audit(result, facts);
     return result;
 }

@@ -6,6 +6,7 @@
 #include <ipcmark/units.hpp>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 
 #include <fmt/format.h>
@@ -81,6 +82,23 @@ AuditCheck placement(const DirectionResult& result) {
     return check;
 }
 
+// One CPU and two are two different measurements: on one the sides take turns, on two each message wakes a CPU or is
+// seen at once. Which of them an unplaced run is was the scheduler's choice, and need not be so in the next run.
+AuditCheck shared_cpu(const DirectionResult& result, std::size_t common_cpus) {
+    AuditCheck check{"shared-cpu", 0, "more than 1 CPU used by the two sides, or both of them placed",
+                     CheckVerdict::not_applicable};
+    const SideUsage &server = result.server, &client = result.client;
+    if (common_cpus < 2 || (!server.cpus_asked.empty() && !client.cpus_asked.empty()) || server.cpus_used.empty() ||
+        client.cpus_used.empty())
+        return check;
+    std::vector<int> used;
+    std::set_union(server.cpus_used.begin(), server.cpus_used.end(), client.cpus_used.begin(), client.cpus_used.end(),
+                   std::back_inserter(used));
+    check.value = static_cast<double>(used.size());
+    check.verdict = verdict(used.size() > 1);
+    return check;
+}
+
 bool has(const ModuleIdentity& module, const char* capability) {
     return std::find(module.capabilities.begin(), module.capabilities.end(), capability) != module.capabilities.end();
 }
@@ -121,6 +139,9 @@ const std::map<std::string, std::pair<const char*, const char*>>& remedies() {
           "read differences between transports, not absolute figures, or larger messages"}},
         {"cpu-placement",
          {"a worker ran on a CPU that was not asked for", "look who changes CPU masks on this machine"}},
+        {"shared-cpu",
+         {"the scheduler put both sides on one CPU, and may choose two in the next run",
+          "choose yourself before you compare: --server-affinity and --client-affinity, two CPUs or one"}},
         {"sample-count",
          {"the histogram and the counters disagree", "the worker died in the middle of a message, or memory was "
                                                      "overwritten by the module"}},
@@ -150,13 +171,15 @@ std::vector<AuditCheck> audit(const DirectionResult& result, const AuditInput& i
     AuditCheck clock = share_of_median("clock-overhead", clock_ns, result);
     AuditCheck harness = share_of_median("harness-overhead", harness_cost_ns(), result);
     // Without a transport the tool's own cost is not beside the figure: it is the figure.
+    AuditCheck sharing = shared_cpu(result, input.common_cpus);
     if (input.module != nullptr && has(*input.module, "loopback"))
-        clock.verdict = harness.verdict = CheckVerdict::not_applicable;
+        clock.verdict = harness.verdict = sharing.verdict = CheckVerdict::not_applicable;
     return {littles_law(result, *input.plan, input.endpoint_spans_ns),
             overlap(result, *input.plan, input.endpoint_spans_ns),
             clock,
             harness,
             placement(result),
+            sharing,
             samples,
             sequence(result, input.module),
             order,

@@ -5,6 +5,7 @@
 
 #include <ipcmark/document.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -18,6 +19,8 @@ struct AuditInput {
     std::uint64_t backwards = 0;            // receive stamps that lay before their send stamps
     // The sum over all endpoints of the time from an endpoint's first send to its last receive, without send delays.
     double endpoint_spans_ns = 0;
+    // How many CPUs the two sides may use, where this program started both of them; 0 elsewhere.
+    std::size_t common_cpus = 0;
 };
 
 // The checks of one direction against itself. Each has an id, a figure, what the figure should be, and a verdict.

@@ -77,6 +77,18 @@ def test_audit_compares_asked_and_used(ipcmark):
         assert checks["cpu-placement"] == "ok"
 
 
+@pytest.mark.skipif(FIRST == LAST, reason="there is one CPU")
+def test_the_scheduler_s_choice_of_one_cpu_is_told(ipcmark):
+    """Round trips on one CPU and on two differ by factors; without placement nobody knows which one was measured."""
+    document = ipcmark.measure("-m", "uds", "-s", 64, "-i", 500)
+    (result,) = document["results"]
+    for name in ("one_way_results", "round_trip_results"):
+        checks = {check["id"]: check for check in result[name]["audit"]}
+        used = set(result[name]["server"]["cpus_used"]) | set(result[name]["client"]["cpus_used"])
+        assert checks["shared-cpu"]["value"] == len(used)
+        assert checks["shared-cpu"]["verdict"] == ("ok" if len(used) > 1 else "suspicious")
+
+
 def test_a_cpu_that_is_not_there_starts_nothing(ipcmark):
     done = ipcmark("run", "-m", "uds", "-i", 10, "--server-affinity", 4096)
     assert done.returncode == 2
