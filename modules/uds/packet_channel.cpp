@@ -68,9 +68,9 @@ ipcmark_status PacketChannel::send(const void* data, std::size_t size) noexcept 
         return IPCMARK_OK;
     }
     SocketWait wait(wait_policy_, spin_ns_);
-    auto status = after_send(&wait);
+    auto status = after_failed_attempt(interrupt_, errno, &wait);
     while (status == IPCMARK_OK && socket_send(tx_fd_, data, size, MSG_NOSIGNAL | wait.flags()) < 0) {
-        status = after_send(&wait);
+        status = after_failed_attempt(interrupt_, errno, &wait);
     }
     return status;
 }
@@ -81,7 +81,7 @@ ipcmark_status PacketChannel::try_send(const void* data, std::size_t size) noexc
     }
     auto status = static_cast<ipcmark_status>(IPCMARK_OK);
     while (status == IPCMARK_OK && socket_send(tx_fd_, data, size, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
-        status = after_send(nullptr);
+        status = after_failed_attempt(interrupt_, errno, nullptr);
     }
     return status;
 }
@@ -107,24 +107,10 @@ ipcmark_status PacketChannel::send_batch(const ipcmark_tx_message* messages, std
             sent = static_cast<std::size_t>(done);
             return IPCMARK_OK;
         }
-        if (const auto status = after_send(&wait); status != IPCMARK_OK) {
+        if (const auto status = after_failed_attempt(interrupt_, errno, &wait); status != IPCMARK_OK) {
             return status;
         }
     }
-}
-
-ipcmark_status PacketChannel::after_send(SocketWait* wait) noexcept {
-    if (errno == EINTR) {
-        return IPCMARK_OK;
-    }
-    if (errno != EAGAIN || interrupt_) {
-        return socket_failure(interrupt_, errno);
-    }
-    if (wait == nullptr) {
-        return IPCMARK_WOULD_BLOCK;
-    }
-    wait->turn();
-    return IPCMARK_OK;
 }
 
 ipcmark_status PacketChannel::recv(void* data, std::size_t capacity, std::size_t& size) noexcept {
@@ -194,33 +180,23 @@ ipcmark_status PacketChannel::recv_batch(ipcmark_rx_message* messages, std::size
 }
 
 ipcmark_status PacketChannel::after_recv(ssize_t count, SocketWait* wait) noexcept {
-    if (count == 0) {
-        return socket_failure(interrupt_, 0);
-    }
-    if (errno == EINTR) {
-        return IPCMARK_OK;
-    }
-    if (errno == ECONNRESET && !peer_left_) {
+    const int error = count == 0 ? 0 : errno;
+    if (error == ECONNRESET && !peer_left_) {
         // The peer left without reading all that was sent to it. What it had sent itself is still in the queue.
         peer_left_ = true;
         return IPCMARK_OK;
     }
-    if (errno != EAGAIN || interrupt_) {
-        return socket_failure(interrupt_, errno);
-    }
-    if (peer_left_) {
+    if (count == 0 || (error == EAGAIN && peer_left_)) {
         return socket_failure(interrupt_, 0);
     }
-    if (life_ && (wait == nullptr || !wait->spinning() || ++idle_turns_ % life_check_turns == 0) && peer_has_left()) {
+    const bool idle = error == EAGAIN && !interrupt_;
+    if (idle && life_ && (wait == nullptr || !wait->spinning() || ++idle_turns_ % life_check_turns == 0) &&
+        peer_has_left()) {
         // It may have sent between the attempt and its end: one more attempt.
         peer_left_ = true;
         return IPCMARK_OK;
     }
-    if (wait == nullptr) {
-        return IPCMARK_WOULD_BLOCK;
-    }
-    wait->turn();
-    return IPCMARK_OK;
+    return after_failed_attempt(interrupt_, error, wait);
 }
 
 bool PacketChannel::peer_has_left() const noexcept {

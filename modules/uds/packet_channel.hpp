@@ -46,7 +46,6 @@ private:
         return size != 0 && (tx_fixed_ != 0 ? size == tx_fixed_ : size <= max_size_);
     }
     // After an attempt that moved nothing, with errno: IPCMARK_OK to try again, else what to return.
-    ipcmark_status after_send(ipcmark::kit::SocketWait* wait) noexcept;
     ipcmark_status after_recv(ssize_t count, ipcmark::kit::SocketWait* wait) noexcept;
     // Goes on after an attempt that returned `count`.
     ipcmark_status recv_again(void* data, std::size_t capacity, std::size_t& size, ssize_t count,

@@ -72,4 +72,20 @@ private:
     SpinBudget budget_;
 };
 
+// What a socket call that failed with `error` means: IPCMARK_OK to try again, after one turn of `wait` where there was
+// nothing to do; without `wait` that is IPCMARK_WOULD_BLOCK; else what to return.
+inline ipcmark_status after_failed_attempt(const InterruptFlag& interrupt, int error, SocketWait* wait) noexcept {
+    if (error == EINTR) {
+        return IPCMARK_OK;
+    }
+    if (error != EAGAIN || interrupt) {
+        return socket_failure(interrupt, error);
+    }
+    if (wait == nullptr) {
+        return IPCMARK_WOULD_BLOCK;
+    }
+    wait->turn();
+    return IPCMARK_OK;
+}
+
 } // namespace ipcmark::kit

@@ -117,20 +117,7 @@ private:
 
     // An attempt that brought nothing: IPCMARK_OK to try again, else what to return.
     ipcmark_status after(ssize_t count, SocketWait* wait) noexcept {
-        if (count == 0) {
-            return socket_failure(interrupt_, 0);
-        }
-        if (errno == EINTR) {
-            return IPCMARK_OK;
-        }
-        if (errno != EAGAIN || interrupt_) {
-            return socket_failure(interrupt_, errno);
-        }
-        if (wait == nullptr) {
-            return IPCMARK_WOULD_BLOCK;
-        }
-        wait->turn();
-        return IPCMARK_OK;
+        return count == 0 ? socket_failure(interrupt_, 0) : after_failed_attempt(interrupt_, errno, wait);
     }
 
     // Reads more into the buffer, which holds no whole message.

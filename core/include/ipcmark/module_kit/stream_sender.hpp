@@ -133,13 +133,8 @@ private:
                 ::sendmsg(fd_, &message, MSG_NOSIGNAL | (wait != nullptr ? wait->flags() : MSG_DONTWAIT));
             if (count >= 0) {
                 done += static_cast<std::size_t>(count);
-            } else if (errno == EAGAIN && !interrupt_) {
-                if (wait == nullptr) {
-                    return IPCMARK_WOULD_BLOCK;
-                }
-                wait->turn();
-            } else if (errno != EINTR) {
-                return socket_failure(interrupt_, errno);
+            } else if (const auto status = after_failed_attempt(interrupt_, errno, wait); status != IPCMARK_OK) {
+                return status;
             }
         }
         return IPCMARK_OK;
