@@ -82,8 +82,13 @@ class _Reader(threading.Thread):
                     self._on_line(line.decode(errors="replace").rstrip("\n"))
 
     def text(self) -> str:
-        # A process that left the session may still hold the pipe; its output is not waited for.
-        self.join(timeout=1.0)
+        # A process that left the session may still hold the pipe; its output is not waited for. What is in the pipe
+        # already, or its end, is: the thread that reads it may have had no CPU.
+        readable = select.poll()
+        readable.register(self._pipe, select.POLLIN)
+        begin = time.monotonic()
+        while self.is_alive() and time.monotonic() < begin + (30.0 if readable.poll(0) else 1.0):
+            self.join(timeout=0.02)
         if not self.is_alive():
             self._pipe.close()
         kept = self._kept[-self._keep_bytes :] if self._keep_bytes else self._kept
@@ -187,7 +192,24 @@ class _Sigterm:
         self._came = False
 
     def install(self) -> None:
+        reader, writer = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(writer, False)
+        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
         signal.signal(signal.SIGTERM, self._on_sigterm)
+        threading.Thread(target=self._insist, args=(reader,), daemon=True).start()
+
+    def _insist(self, reader: int) -> None:
+        """Sees to it that the handler is run.
+
+        A signal that comes just before the main thread begins to wait, for the engine's next message, or that another
+        thread takes, does not end the wait; and the handler would be run after it, which may be never. One that comes
+        in the wait ends it.
+        """
+        while os.read(reader, 1) != bytes([signal.SIGTERM]):
+            pass
+        while not self._came:
+            time.sleep(0.05)
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGTERM)
 
     @contextlib.contextmanager
     def after_this(self) -> Iterator[None]:

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The plugin as a program: by the engine's protocol, by files, and when it is killed."""
 
+import ctypes
 import io
 import json
 import os
@@ -96,6 +97,17 @@ class Protocol(PluginTest):
                 self.assert_nothing_runs()
                 self.ready.unlink()
                 done.unlink()
+
+    def test_sigterm_that_another_thread_takes_ends_the_plugin_too(self):
+        """As one that comes just before the plugin waits for the engine, it does not end that wait."""
+        self.waits_for_term("exit 143")
+        plugin = self.start_plugin("--atp")
+        self.connect(plugin).start_work("one", "run-benchmark", ONE_TEST)
+        self.wait_for(self.ready.exists, "the run")
+        thread = max(map(int, os.listdir(f"/proc/{plugin.pid}/task")))
+        self.assertNotEqual(thread, plugin.pid)
+        self.assertEqual(ctypes.CDLL(None).tgkill(plugin.pid, thread, signal.SIGTERM), 0)
+        self.assertEqual(plugin.wait(TIMEOUT_S), 128 + signal.SIGTERM)
 
     def test_kill_9_of_the_plugin_ends_the_run(self):
         done = self.folder / "done"
