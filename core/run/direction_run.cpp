@@ -26,9 +26,13 @@ using SteadyClock = std::chrono::steady_clock;
 constexpr auto set_up_limit = 15s;        // above the time-out of accept and connect, which names the cause
 constexpr auto stall_limit = 30s;         // a run in which nothing moves at all
 constexpr auto better_word_limit = 300ms; // for the other side to name the real cause
-constexpr auto drain_limit = 1s;          // for the server to take what the client has sent, while nothing arrives
-constexpr auto obey_limit = 1s;           // for a loop to end after an interrupt (the ABI says 100 ms)
-constexpr auto leave_limit = 3s;          // for a worker to close everything and end
+constexpr auto stop_flag_limit = 1s;      // for a loop to see the stop flag by itself
+// A virtual machine may have a CPU taken away for seconds. A worker that was on it is not lossy, hung or healthy: it is
+// late, and judged by these only after more than that.
+constexpr auto drain_limit = 6s; // for the server to take what the client has sent, while nothing arrives
+constexpr auto obey_limit =
+    6s; // for a loop to end after an interrupt (the ABI says 100 ms), or to die of its own cause
+constexpr auto leave_limit = 8s; // for a worker to close everything and end
 constexpr auto tick = 50ms;
 constexpr auto streaming_tick = 5ms;
 
@@ -134,7 +138,7 @@ private:
 
     void check_time(SteadyClock::time_point now) {
         if (stop_asked_ || out_of_time_) {
-            interrupt_after(now, stop_seen_at_, obey_limit);
+            interrupt_after(now, stop_seen_at_, stop_flag_limit);
             return;
         }
         if (plan_.timeout.count() > 0 && now > measuring_since_ + plan_.timeout) {
@@ -186,6 +190,7 @@ private:
         if (side.interrupted || side.gone)
             return;
         side.interrupted = true;
+        interrupted_at_ = SteadyClock::now();
         side.link->channel().send({{"type", "interrupt"}});
     }
 
@@ -329,7 +334,7 @@ private:
         if (cause_.found() || stop_asked_) {
             interrupt(server_);
             interrupt(client_);
-            wait_until_finished(SteadyClock::now() + obey_limit);
+            wait_until_finished(interrupted_at_ + obey_limit);
         }
         leaving_ = true;
         for (Side* side : {&server_, &client_})
@@ -398,6 +403,7 @@ private:
     bool stop_asked_ = false;
     bool out_of_time_ = false;
     std::optional<SteadyClock::time_point> stop_seen_at_;
+    SteadyClock::time_point interrupted_at_{};
     bool leaving_ = false;
     DirectionOutcome outcome_;
     UniqueFd stop_event_;

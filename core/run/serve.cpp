@@ -26,7 +26,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto hello_limit = 5s; // a silent stranger keeps others waiting no longer
+constexpr auto word_limit = 10s; // for what a client says unasked: a silent stranger keeps others waiting no longer
 
 // Wakes a poll when a stop is asked for.
 class StopEvent {
@@ -51,7 +51,7 @@ public:
         : options_(options), client_(client), stop_(stop), event_(event) {}
 
     void run() {
-        const PeerHello peer = shake_hands(client_, std::chrono::steady_clock::now() + hello_limit, stop_);
+        const PeerHello peer = shake_hands(client_, std::chrono::steady_clock::now() + word_limit, stop_);
         // What was read along with the handshake wakes no poll: look first, then wait.
         for (;;) {
             while (auto message = client_.receive(0ms))
@@ -75,7 +75,7 @@ private:
             return;
         if (type != "spawn")
             throw RunError(fmt::format("the client sent an unknown message '{}'", type));
-        const auto job_message = client_.receive(5000ms);
+        const auto job_message = client_.receive(word_limit);
         if (!job_message || text_field(*job_message, "type") != "job")
             throw RunError("the client asked for a worker without a job");
         try {
