@@ -34,7 +34,7 @@ Grammar grammar() {
         {"--wait", "POLICY", Arity::many, "Tests",
          "Run the tests that depend on it with these wait policies: block, spin, adaptive (default: all three).", ""},
         {"--timeout", "TIME", Arity::one, "Tests",
-         "Give each test this long, instead of its own limit (20s, most of "
+         "Give each test this long, instead of its own limit (60s, most of "
          "them).",
          ""},
         {"--in-process", "", Arity::flag, "Tests",

@@ -150,7 +150,7 @@ constexpr std::array tests{
          .peer = endpoints_peer,
          .capabilities = dependable,
          .waits = Waits::each,
-         .limit = std::chrono::seconds(60)},
+         .limit = std::chrono::seconds(180)},
     Test{.id = "concurrency.two_runs",
          .proves = "Two listeners with a peer each work side by side in one process.",
          .run = two_runs,

@@ -151,7 +151,7 @@ void threads(Context& context) {
     cycles.run(5);
     // A thread that was told to end may take a moment.
     auto after = thread_count();
-    for (int i = 0; i < 100 && after > before; ++i) {
+    for (int i = 0; i < 1000 && after > before; ++i) {
         usleep(10'000);
         after = thread_count();
     }
@@ -176,15 +176,6 @@ void enter_own_folder(Context& context) {
     std::filesystem::current_path(folder);
 }
 
-std::string first_new(const std::set<std::string>& before, const std::set<std::string>& after) {
-    for (const auto& name : after) {
-        if (!before.contains(name)) {
-            return name;
-        }
-    }
-    return "";
-}
-
 // The working directory is a new empty folder of this test alone, so litter shows, and it is the module's.
 std::string litter() {
     for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::current_path())) {
@@ -193,29 +184,29 @@ std::string litter() {
     return "";
 }
 
-// Where other processes can be seen, a name of theirs may come up meanwhile: only what comes each time counts.
+// Where other processes can be seen, a name of theirs may come up meanwhile: only what stays, and comes each time,
+// counts.
 void no_new_names(const std::function<void()>& work, const std::string& when, bool isolated) {
     std::string name;
     for (int attempt = 0; attempt < (isolated ? 1 : 4); ++attempt) {
         const auto before = system_names();
         work();
-        const auto left = [&] {
-            const auto new_name = first_new(before, system_names());
-            return new_name.empty() ? litter() : new_name;
-        };
-        name = left();
-        for (int i = 0; i < 50 && !name.empty(); ++i) {
+        auto left = system_names();
+        std::erase_if(left, [&](const std::string& found) { return before.contains(found); });
+        for (int i = 0; i < 200 && !(left.empty() && litter().empty()); ++i) {
             usleep(10'000);
-            name = left();
+            const auto now = system_names();
+            std::erase_if(left, [&](const std::string& found) { return !now.contains(found); });
         }
         // What one attempt has left in the folder is not new to the next: it counts at once.
         if (const auto file = litter(); !file.empty()) {
             name = file;
             break;
         }
-        if (name.empty()) {
+        if (left.empty()) {
             return;
         }
+        name = *left.begin();
     }
     fail(fmt::format("{} the name {} is left", when, name));
 }
@@ -278,7 +269,7 @@ constexpr std::array tests{
          .proves = "No memory is left allocated or mapped, so that a long matrix of tests does not grow.",
          .run = memory,
          .peer = cycles_peer,
-         .limit = std::chrono::seconds(60)},
+         .limit = std::chrono::seconds(180)},
     Test{.id = "leaks.threads",
          .proves = "No thread and no child process is left; one would go on using a CPU in the next measurement.",
          .run = threads,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The file and its tables: what the host looks at before it calls anything.
+#include "host/check/peer.hpp"
 #include "host/check/process_state.hpp"
 #include "host/check/raw_module.hpp"
 #include "module/elf_file.hpp"
@@ -9,6 +10,7 @@
 #include <ipcmark/ext/loan.h>
 #include <ipcmark/ext/pollfd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstring>
@@ -100,7 +102,12 @@ void loads(Context& context) {
             "the entry in memory is not the one in the file: it must be constant and need no relocation");
 }
 
-void loading_time(Context& context) {
+struct LoadingTime {
+    std::int64_t scan_ms;
+    std::int64_t load_ms;
+};
+
+void loading_time_peer(Context& context, Channel& channel) {
     using clock = std::chrono::steady_clock;
     const auto before_scan = clock::now();
     (void)read_identity(path_of(context));
@@ -108,11 +115,24 @@ void loading_time(Context& context) {
     (void)open_raw(path_of(context));
     const auto after_load = clock::now();
     const auto ms = [](auto time) { return std::chrono::duration_cast<std::chrono::milliseconds>(time).count(); };
-    require(ms(before_load - before_scan) < 500,
-            fmt::format("reading the identity took {} ms", ms(before_load - before_scan)));
-    require(ms(after_load - before_load) < 500,
-            fmt::format("loading took {} ms: a constructor does work that belongs into listen or connect",
-                        ms(after_load - before_load)));
+    channel.put(LoadingTime{ms(before_load - before_scan), ms(after_load - before_load)});
+}
+
+// The least of several tries: a busy machine may be late now and then, a slow constructor is each time. A process loads
+// a file once, so each try has one of its own.
+void loading_time(Context& context) {
+    constexpr int tries = 5;
+    LoadingTime least{INT64_MAX, INT64_MAX};
+    for (int i = 0; i < tries && (least.scan_ms >= 500 || least.load_ms >= 500); ++i) {
+        Peer peer(context);
+        const auto time = peer.channel().get<LoadingTime>();
+        peer.join();
+        least = {std::min(least.scan_ms, time.scan_ms), std::min(least.load_ms, time.load_ms)};
+    }
+    require(least.scan_ms < 500, fmt::format("reading the identity took {} ms", least.scan_ms));
+    require(
+        least.load_ms < 500,
+        fmt::format("loading took {} ms: a constructor does work that belongs into listen or connect", least.load_ms));
 }
 
 void quiet(Context& context) {
@@ -230,6 +250,7 @@ constexpr std::array tests{
     Test{.id = "loading.time",
          .proves = "Scanning and loading take no time to speak of, since a host does both for every module there is.",
          .run = loading_time,
+         .peer = loading_time_peer,
          .peers = Peers::none},
     Test{.id = "loading.quiet",
          .proves = "Loading alone writes nothing, starts nothing and changes nothing in the process.",

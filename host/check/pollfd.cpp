@@ -19,7 +19,7 @@ namespace {
 using namespace std::chrono_literals;
 using clock = std::chrono::steady_clock;
 
-constexpr int stall_ms = 3000;
+constexpr int stall_ms = std::chrono::milliseconds(hang_limit).count();
 
 // One polled endpoint, driven by the rules in the header: try, arm, poll, try again.
 class Polled {
@@ -132,7 +132,7 @@ void would_block(Context& context) {
         std::size_t size = 0;
         ipcmark_status status = IPCMARK_OK;
         Task task([&] { status = polled.try_recv(buffer, size); });
-        require(task.done_within(2s), "try_recv with nothing to receive waits");
+        require(task.done_within(hang_limit), "try_recv with nothing to receive waits");
         context.expect(status, IPCMARK_WOULD_BLOCK, link.wire.get(), "try_recv with nothing to receive");
     }
     link.finish();
@@ -239,7 +239,7 @@ void peer_death(Context& context) {
     });
     require(!task.done_within(30ms), "try_recv found something to receive");
     link.peer.kill();
-    require(task.done_within(10s), "the death of the peer ends nothing");
+    require(task.done_within(hang_limit), "the death of the peer ends nothing");
 }
 
 // Eight endpoints in one epoll set, echoed by a peer with eight endpoints in its own.

@@ -119,7 +119,7 @@ constexpr std::array tests{
          .peer = peer_flow<ladder>,
          .capabilities = dependable,
          .waits = Waits::each,
-         .limit = std::chrono::seconds(60)},
+         .limit = std::chrono::seconds(180)},
     Test{.id = "sizes.above_limit",
          .proves = "One byte more than allowed is refused, never cut in silence, and the next message passes.",
          .run = above_limit,

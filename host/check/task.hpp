@@ -14,6 +14,10 @@
 
 namespace ipcmark::check {
 
+// A call that has not returned after this hangs. No promise of the ABI, but far above what a call takes on a machine
+// that has no CPU for it for seconds, and below each test's limit, so that the test can say which call it is.
+inline constexpr std::chrono::seconds hang_limit{15};
+
 // A call on a thread of its own that may never return: a call that hangs is what the tests look for, so this is given
 // up where a std::thread would have to be joined.
 class Task {

@@ -28,7 +28,7 @@ struct Test {
     const char* extension = nullptr;
     Waits waits = Waits::one;
     Peers peers = Peers::needed;
-    std::chrono::seconds limit{20};
+    std::chrono::seconds limit{60};
 };
 
 // The tests of one group, in the order in which they are run.

@@ -111,7 +111,7 @@ void control_beside_accept(Context& context) {
     Task accepting([&] { status = context.try_accept(waiting, spec, nobody); });
     require(!accepting.done_within(50ms), "accept returned with nobody there");
     Task working([&] { (void)context.limits(); });
-    require(working.done_within(5s), "limits waits while another thread is in accept");
+    require(working.done_within(hang_limit), "limits waits while another thread is in accept");
     // The peer listens, so that this side calls connect while its own accept waits.
     Link link(context, fitted(context, {}), 0, Listening::peer);
     Task traffic([&] {
@@ -123,10 +123,10 @@ void control_beside_accept(Context& context) {
         }
         link.wire.close();
     });
-    require(traffic.done_within(10s), "an endpoint is held up while another thread is in accept");
+    require(traffic.done_within(hang_limit), "an endpoint is held up while another thread is in accept");
     link.finish();
     context.table().interrupt_listener(waiting.get(), IPCMARK_CANCELLED);
-    require(accepting.done_within(3s), "accept did not return after an interrupt");
+    require(accepting.done_within(hang_limit), "accept did not return after an interrupt");
     context.expect(status, IPCMARK_CANCELLED, waiting.get(), "an interrupted accept");
 }
 
@@ -149,7 +149,7 @@ void endpoints_beside_recv(Context& context) {
         other.finish();
     }
     waiting.wire.interrupt(IPCMARK_CANCELLED);
-    require(receiving.done_within(3s), "recv did not return after an interrupt");
+    require(receiving.done_within(hang_limit), "recv did not return after an interrupt");
     context.expect(status, IPCMARK_CANCELLED, waiting.wire.get(), "an interrupted recv");
     waiting.finish();
 }
