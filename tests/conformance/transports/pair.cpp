@@ -32,7 +32,7 @@ ipcmark_endpoint_params params_of(const Shape& shape, const ipcmark::OptionValue
     params.wait_policy = shape.wait;
     params.flags = shape.flags;
     params.spin_ns = 50'000;
-    params.timeout_ns = 10'000'000'000;
+    params.timeout_ns = std::chrono::nanoseconds(hang_limit).count();
     params.host = ipcmark::module_host();
     params.values = values.values().data();
     params.value_count = static_cast<std::uint32_t>(values.values().size());
@@ -103,7 +103,7 @@ void Endpoint::wait_for(std::uint32_t direction) {
     }
     struct pollfd waited {};
     module_->check(pollfd()->get_fd(handle(), direction, &waited.fd, &waited.events), handle(), "get_fd");
-    if (::poll(&waited, 1, 20'000) == 0) {
+    if (::poll(&waited, 1, static_cast<int>(std::chrono::milliseconds(hang_limit).count())) == 0) {
         throw std::runtime_error("a wake-up was lost");
     }
 }
@@ -188,7 +188,7 @@ ipcmark_status Listening::try_accept(const Shape& shape, std::unique_ptr<Endpoin
 
 std::unique_ptr<Endpoint> Listening::accept(const Shape& shape) {
     std::unique_ptr<Endpoint> endpoint;
-    module_->check(try_accept(shape, endpoint, std::chrono::seconds(20)), handle(), "accept");
+    module_->check(try_accept(shape, endpoint, hang_limit), handle(), "accept");
     return endpoint;
 }
 
@@ -230,6 +230,12 @@ Child::~Child() {
 
 void Child::kill() {
     ::kill(pid_, SIGKILL);
+}
+
+void Child::await_stop() {
+    int status = 0;
+    while (::waitpid(pid_, &status, WUNTRACED) < 0 && errno == EINTR) {
+    }
 }
 
 void Child::go_on() {

@@ -95,7 +95,10 @@ private:
     Bytes address_;
 };
 
-// Another process that runs `body` and ends with its result; 99 if it throws.
+// A call that waits for longer has lost its wake-up. Against hangs only: the machine may have no CPU for seconds.
+inline constexpr std::chrono::seconds hang_limit{120};
+
+// Another process that runs `body` and ends with its result; 99 if it throws. One that waits to be killed can pause().
 class Child {
 public:
     explicit Child(const std::function<int()>& body);
@@ -103,7 +106,8 @@ public:
     Child(const Child&) = delete;
     Child& operator=(const Child&) = delete;
     void kill();
-    void go_on(); // SIGCONT
+    void await_stop(); // until it has stopped itself
+    void go_on();      // SIGCONT
     // The exit code; -signal for one that was killed.
     int join();
 

@@ -88,7 +88,8 @@ const std::vector<Kind> kinds{
      }},
 };
 
-void check_that_peers_meet(Listening& listening, const Shape& shape) {
+// How long the listener's side had to wait.
+std::chrono::steady_clock::duration check_that_peers_meet(Listening& listening, const Shape& shape) {
     Child peer([&] {
         const auto end = listening.connect(shape);
         end->must_send(end->must_recv());
@@ -96,10 +97,21 @@ void check_that_peers_meet(Listening& listening, const Shape& shape) {
     });
     const auto start = std::chrono::steady_clock::now();
     const auto end = listening.accept(shape);
-    CHECK(std::chrono::steady_clock::now() - start < 4s); // a silent stranger alone is borne for five
+    const auto waited = std::chrono::steady_clock::now() - start;
     end->must_send(pattern(100, 1));
     CHECK(end->must_recv() == pattern(100, 1));
     CHECK(peer.join() == 0);
+    return waited;
+}
+
+// Of peers that meet while a stranger is there. A silent one alone is borne for five seconds: whoever waits for that
+// is as late each time, and a machine without a CPU to spare only now and then.
+void check_that_nobody_waits(const std::function<std::chrono::steady_clock::duration()>& meet) {
+    auto least = std::chrono::steady_clock::duration::max();
+    for (int attempt = 0; attempt < 5 && least >= 4s; ++attempt) {
+        least = std::min(least, meet());
+    }
+    CHECK(least < 4s);
 }
 
 } // namespace
@@ -109,21 +121,23 @@ TEST_CASE("a stranger of any kind is turned away and disturbs nobody", "[strange
     for (const auto& transport : all()) {
         for (const auto& kind : kinds) {
             INFO(transport.label() << ", " << kind.name);
-            Listening listening(transport, shape.max_size, 3);
-            auto first = stranger(listening.address());
-            kind.act(first, listening.address());
-            check_that_peers_meet(listening, shape);
-            // One that comes while the listener waits.
-            auto late = std::async(std::launch::async, [&] {
-                std::this_thread::sleep_for(5ms);
-                auto second = stranger(listening.address());
-                kind.act(second, listening.address());
-                std::this_thread::sleep_for(50ms);
+            check_that_nobody_waits([&] {
+                Listening listening(transport, shape.max_size, 3);
+                auto first = stranger(listening.address());
+                kind.act(first, listening.address());
+                const auto waited = check_that_peers_meet(listening, shape);
+                // One that comes while the listener waits.
+                auto late = std::async(std::launch::async, [&] {
+                    std::this_thread::sleep_for(5ms);
+                    auto second = stranger(listening.address());
+                    kind.act(second, listening.address());
+                    std::this_thread::sleep_for(50ms);
+                });
+                std::unique_ptr<Endpoint> none;
+                CHECK(listening.try_accept(shape, none, 100ms) == IPCMARK_TIMED_OUT);
+                late.get();
+                return std::max(waited, check_that_peers_meet(listening, shape));
             });
-            std::unique_ptr<Endpoint> none;
-            CHECK(listening.try_accept(shape, none, 100ms) == IPCMARK_TIMED_OUT);
-            late.get();
-            check_that_peers_meet(listening, shape);
         }
     }
 }
@@ -132,13 +146,15 @@ TEST_CASE("a crowd of silent strangers does not keep a peer out", "[strangers]")
     const Shape shape{1000, 100, 100, IPCMARK_WAIT_BLOCK, 0};
     for (const auto& transport : all()) {
         INFO(transport.label());
-        Listening listening(transport, shape.max_size, 3);
-        std::vector<Fd> crowd;
-        for (int i = 0; i < 300; ++i) {
-            crowd.push_back(stranger(listening.address()));
-        }
-        check_that_peers_meet(listening, shape);
-        check_that_peers_meet(listening, shape);
+        check_that_nobody_waits([&] {
+            Listening listening(transport, shape.max_size, 3);
+            std::vector<Fd> crowd;
+            for (int i = 0; i < 300; ++i) {
+                crowd.push_back(stranger(listening.address()));
+            }
+            const auto waited = check_that_peers_meet(listening, shape);
+            return std::max(waited, check_that_peers_meet(listening, shape));
+        });
     }
 }
 

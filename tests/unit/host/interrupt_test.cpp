@@ -12,7 +12,7 @@ using namespace ipcmark::host;
 namespace {
 
 bool stops_soon(const std::stop_token& token) {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(120);
     while (!token.stop_requested() && std::chrono::steady_clock::now() < end)
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
     return token.stop_requested();
