@@ -6,7 +6,7 @@ import json
 import threading
 import unittest
 
-from plugin_support import PluginTest, environment
+from plugin_support import TIMEOUTS_S, PluginTest, environment
 from sample_documents import ipcmark_document, ipcmark_result
 
 from arcaflow_plugin_ipcmark import binary, ipcmark_plugin
@@ -42,17 +42,24 @@ class Errors(PluginTest):
         self.assertIn("Test 1 failed: ipcmark was killed by SIGSEGV (signal 11)", self.error_of("kill -SEGV $$"))
 
     def test_time_out(self):
-        error = self.error_of("echo still measuring >&2; exec sleep 60", timeout=1)
-        self.assertIn("Test 1 timed out after 1 seconds", error)
+        ready = self.folder / "ready"
+        for timeout in TIMEOUTS_S:
+            error = self.error_of(f"echo still measuring >&2; : > {ready}; exec sleep 600", timeout=timeout)
+            self.assertIn(f"Test 1 timed out after {timeout} seconds", error)
+            if ready.exists():
+                break
         self.assertIn("still measuring", error)
 
     def test_time_out_keeps_what_was_measured(self):
-        document = self.document_file()
-        self.use_fake_binary(f"trap 'cat {document}; exit 143' TERM; while :; do sleep 0.05; done")
-        output_id, output = self.run_tests({"timeout": 1})
+        document, ready = self.document_file(), self.folder / "ready"
+        self.use_fake_binary(f"trap 'cat {document}; exit 143' TERM; : > {ready}; while :; do sleep 0.05; done")
+        for timeout in TIMEOUTS_S:
+            output_id, output = self.run_tests({"timeout": timeout})
+            if ready.exists():
+                break
         self.assertEqual(output_id, "success")
         self.assertEqual(len(output.results), 1)
-        self.assertIn("Test 1 timed out after 1 seconds; 1 of its results kept", output.errors[0].error)
+        self.assertIn(f"Test 1 timed out after {timeout} seconds; 1 of its results kept", output.errors[0].error)
 
     def test_no_document(self):
         self.assertIn("exited with code 0 but wrote no result document", self.error_of("exit 0"))
@@ -209,7 +216,11 @@ class ServeErrors(PluginTest):
         self.assertIn("ipcmark serve exited with code 1: address in use", output.error)
 
     def test_time_out_is_an_end_like_another(self):
-        output_id, output = self.serve("echo ready >&2; exec sleep 60", timeout=1)
+        ready = self.folder / "ready"
+        for timeout in TIMEOUTS_S:
+            output_id, output = self.serve(f"echo ready >&2; : > {ready}; exec sleep 600", timeout=timeout)
+            if ready.exists():
+                break
         self.assertEqual(output_id, "success")
         self.assertTrue(output.timed_out)
         self.assertEqual(output.log, ["ready"])
