@@ -40,5 +40,5 @@ def test_its_limit_is_kept(ipcmark):
 
 
 def test_it_passes_the_conformance_tool(ipcmark):
-    done = ipcmark("check", FROZEN)
+    done = ipcmark("check", FROZEN, timeout=900)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -7,7 +7,7 @@ import time
 import xml.etree.ElementTree as xml
 
 import pytest
-from support import FIXTURES
+from support import FIXTURES, TIMEOUT_S
 
 GOOD = FIXTURES / "fixture-good.so"
 HANGS = FIXTURES / "fixture-ignores-accept-timeout.so"
@@ -86,9 +86,9 @@ def test_what_is_no_module_fails_by_name(ipcmark, tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_nothing_is_left_when_it_is_killed(ipcmark, leftovers, number):
     process = ipcmark.start("check", HANGS, "--only", "lifecycle.accept_timeout", "leaks.*")
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + TIMEOUT_S
     while len(leftovers.processes()) < 3 and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(number)
-    process.communicate(timeout=30)
+    process.communicate(timeout=TIMEOUT_S)
     leftovers.assert_none()

@@ -48,7 +48,7 @@ def test_new_module_builds_loads_and_is_measured(installation, leftovers, tmp_pa
     assert "ipcmark check" in done.stdout
     source = tmp_path / "fast-ring"
     built = build(installation, language, source, source / "build")
-    done = tool("check", only_module(built), "--only", "loading.*", "options.*", "lifecycle.*", timeout=300)
+    done = tool("check", only_module(built), "--only", "loading.*", "options.*", "lifecycle.*", timeout=900)
     assert done.returncode == 0, done.stdout
     document = tool.measure("-m", "fast-ring", "-i", 1000, "--module-path", built)
     assert document["results"][0]["mechanism"] == "FastRing"

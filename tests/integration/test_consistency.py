@@ -29,7 +29,8 @@ def test_littles_law_of_a_window(ipcmark, mechanism):
     document = ipcmark.measure("-m", mechanism, "-s", 64, "-i", 5000, "--window", 4, "--round-trip")
     result = document["results"][0]["round_trip_results"]
     product = result["latency"]["mean_ns"] * 1e-9 * result["throughput"]["messages_per_second"]
-    assert product == pytest.approx(4, rel=0.15)
+    # A stall while the last few are under way, and fewer than four, makes it less; nothing makes it more.
+    assert 2.5 < product < 4.05
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -43,11 +44,21 @@ def test_littles_law_of_endpoints_that_end_at_different_moments(ipcmark, mode):
     assert checks["overlap"]["value"] * checks["littles-law"]["value"] == pytest.approx(product / 12, rel=0.02)
 
 
-def test_endpoints_that_end_together_overlap(ipcmark):
-    document = ipcmark.measure("-m", "uds", "-s", 64, "-c", 4, "-d", "1s", "--round-trip")
+def test_endpoints_that_are_timed_end_together(ipcmark, witness):
+    """And how much of the window they share is what the module saw, whatever the machine did meanwhile."""
+    duration_ns, warmup = 300_000_000, 11
+    document = ipcmark.measure(*witness.arguments(), "-s", 64, "-c", 4, "-d", "300ms", "-w", 10, "--round-trip")
+    endpoints = [trips[warmup:] for trips in witness.trips().values()]
+    for trips in endpoints:
+        begin = trips[0].sent.begin_ns
+        assert trips[-2].returned.end_ns < begin + 1.01 * duration_ns, "no round trip begins after the time is over"
+        assert trips[-1].returned.end_ns > begin + 0.99 * duration_ns
+    spans = [(trips[0].sent.begin_ns, trips[-1].returned.end_ns) for trips in endpoints]
+    window_ns = max(end for _, end in spans) - min(begin for begin, _ in spans)
+    share = sum(end - begin for begin, end in spans) / window_ns / len(spans)
     check = checks_of(document["results"][0]["round_trip_results"])["overlap"]
-    assert check["value"] > 0.8
-    assert check["verdict"] == "ok"
+    assert check["value"] == pytest.approx(share, abs=0.1)
+    assert check["verdict"] == ("ok" if check["value"] >= 0.8 else "suspicious")
 
 
 @pytest.mark.parametrize("mechanism", MECHANISMS)
@@ -93,6 +104,12 @@ def test_open_loop_latency_counts_from_the_planned_send(ipcmark, witness):
     )
     latency = document["results"][0]["round_trip_results"]["latency"]
     late = sum(count for low, _, count in latency["histogram"] if low >= 20_000_000)
-    assert 120 <= late <= 250
+    # How late each reply was by a schedule that no message was sent ahead of, as the module saw it: this machine may
+    # have stalls of its own.
+    trips = witness.trips()[0][-1000:]
+    begin_ns = min(trip.sent.begin_ns - number * 1_000_000 for number, trip in enumerate(trips))
+    delays = [trip.returned.end_ns - begin_ns - number * 1_000_000 for number, trip in enumerate(trips)]
+    assert sum(delay >= 20_500_000 for delay in delays) >= 150
+    assert sum(delay >= 20_500_000 for delay in delays) <= late <= sum(delay >= 19_000_000 for delay in delays) + 10
     hidden = sum(count for low, _, count in latency["uncorrected"]["histogram"] if low >= 20_000_000)
     assert hidden < late / 4, "what a tool reports that suffers from coordinated omission"

@@ -59,7 +59,7 @@ def test_list_shows_every_file_and_why_it_was_refused(ipcmark, folder):
 def test_list_runs_no_code_of_a_module(ipcmark, folder):
     for fixture in ("crash-when-loaded", "hang-when-loaded", "exit-when-loaded"):
         put(folder, fixture)
-    files = folders_of(ipcmark("list", "--json", "--module-path", folder, timeout=20))[0]["files"]
+    files = folders_of(ipcmark("list", "--json", "--module-path", folder))[0]["files"]
     assert len(files) == 3 and not any(file["rejected"] for file in files)
 
 

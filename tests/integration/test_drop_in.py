@@ -6,6 +6,7 @@ import signal
 import time
 
 import pytest
+from support import FIXTURES, TIMEOUT_S, free_port
 
 QUICK = ["-i", 200, "-w", 10]
 
@@ -53,8 +54,6 @@ def test_the_default_names_of_the_streams(ipc_benchmark):
 
 
 def test_all_failed_under_continue_on_error_is_still_0(ipc_benchmark):
-    from support import FIXTURES
-
     arguments = ["-m", "fixture-fails-in-send", *QUICK, "--blocking", "-q", "--module-path", FIXTURES]
     done = ipc_benchmark(*arguments, "--continue-on-error", "-o", "r.json")
     assert done.returncode == 0
@@ -81,7 +80,7 @@ def test_version(ipc_benchmark):
 def test_the_stand_alone_ends(ipc_benchmark, leftovers, mechanism):
     where = {
         "uds": ["--socket-path", leftovers.folder / "meet.sock"],
-        "tcp": ["--port", "18431"],
+        "tcp": ["--port", free_port()],
         "shm": ["--shared-memory-name", f"meet-{leftovers.tag}"],
         "pmq": ["--message-queue-name", f"meet-{leftovers.tag}"],
     }[mechanism]
@@ -90,8 +89,8 @@ def test_the_stand_alone_ends(ipc_benchmark, leftovers, mechanism):
     time.sleep(0.5)
     assert client.poll() is None
     server = ipc_benchmark.start("--server", "-m", mechanism, "--blocking", *where)
-    assert client.wait(timeout=60) == 0, client.stderr.read()
-    assert server.wait(timeout=60) == 0, server.stderr.read()
+    assert client.wait(timeout=TIMEOUT_S) == 0, client.stderr.read()
+    assert server.wait(timeout=TIMEOUT_S) == 0, server.stderr.read()
     result = json.loads((ipc_benchmark.folder / "r.json").read_text())["results"][0]
     assert result["status"] == "Success"
     assert result["round_trip_results"]["latency"]["total_samples"] > 0
@@ -101,7 +100,7 @@ def test_a_server_ends_gracefully_on_ctrl_c(ipc_benchmark, leftovers):
     server = ipc_benchmark.start("--server", "--socket-path", leftovers.folder / "meet.sock")
     assert "meet.sock" in server.stderr.readline()
     server.send_signal(signal.SIGINT)
-    assert server.wait(timeout=30) == 0
+    assert server.wait(timeout=TIMEOUT_S) == 0
 
 
 @pytest.mark.parametrize(("mechanism", "option"), [("shm", "--shared-memory-name"), ("pmq", "--message-queue-name")])
@@ -110,4 +109,4 @@ def test_a_name_is_the_same_with_and_without_its_slash(ipc_benchmark, mechanism,
     server = ipc_benchmark.start("--server", "-m", mechanism, option, f"/{name}")
     done = ipc_benchmark("--client", "-m", mechanism, option, name, *QUICK, "-q")
     assert done.returncode == 0, done.stderr
-    assert server.wait(timeout=30) == 0
+    assert server.wait(timeout=TIMEOUT_S) == 0

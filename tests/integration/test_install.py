@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support import BUILD_ROOT, MECHANISMS, Tool
+from support import BUILD_ROOT, MECHANISMS, TIMEOUT_S, Tool
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +107,7 @@ def test_a_program_builds_against_the_installed_library(installation, leftovers,
         env={**os.environ, **leftovers.environment(), "LD_LIBRARY_PATH": str(library)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=TIMEOUT_S,
         check=False,
     )
     assert (done.returncode, done.stdout.strip()) == (0, "1"), done.stderr

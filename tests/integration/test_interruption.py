@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """However a run ends (killed, interrupted, the disk full), nothing stays behind but what was measured."""
 
+import contextlib
 import json
 import os
 import signal
@@ -8,27 +9,19 @@ import subprocess
 import time
 
 import pytest
-from support import MECHANISMS
+from support import DURATIONS, MECHANISMS, TIMEOUT_S, measuring_workers
 
 WAITS = ["block", "spin"]
 
 
-def started(ipcmark, leftovers, mechanism, *arguments):
-    """A long run, with its two workers at work."""
+def started(ipcmark, mechanism, *arguments, messages=20):
+    """A run that does not end by itself, with its two workers well into the measurement."""
     run = ipcmark.start(
-        *["run", "-m", mechanism, "-s", 64, "-d", "60s", "-w", 10, "--round-trip", "-q", "-o", "r.json", *arguments]
+        *["run", "-m", mechanism, "-s", 64, "-d", "1h", "-w", 10, "--round-trip", "-q", "-o", "r.json", *arguments]
     )
-    deadline = time.monotonic() + 30
-    while len(workers := worker_pids(leftovers, run)) < 2:
-        assert run.poll() is None, run.stderr.read()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    time.sleep(0.7)  # well into the measurement
+    workers = measuring_workers(run, messages)
+    assert workers, run.stderr.read()
     return run, workers
-
-
-def worker_pids(leftovers, run):
-    return sorted(pid for pid in leftovers.processes() if pid != run.pid)
 
 
 def document_of(ipcmark):
@@ -39,14 +32,12 @@ def document_of(ipcmark):
 @pytest.mark.parametrize("mechanism", MECHANISMS)
 @pytest.mark.parametrize("wait", WAITS)
 @pytest.mark.parametrize("victim", [0, 1])
-def test_a_killed_worker_is_a_failed_test(ipcmark, leftovers, mechanism, wait, victim):
+def test_a_killed_worker_is_a_failed_test(ipcmark, mechanism, wait, victim):
     if mechanism == "pmq" and wait == "spin":
         wait = "adaptive"
-    run, workers = started(ipcmark, leftovers, mechanism, "--wait", wait)
+    run, workers = started(ipcmark, mechanism, "--wait", wait)
     os.kill(workers[victim], signal.SIGKILL)
-    begin = time.monotonic()
-    run.wait(timeout=30)
-    assert time.monotonic() - begin < 10
+    run.wait(timeout=TIMEOUT_S)
     assert run.returncode == 1
     assert "signal 9" in run.stderr.read()
     result = document_of(ipcmark)["results"][0]
@@ -60,19 +51,19 @@ def test_a_killed_worker_is_a_failed_test(ipcmark, leftovers, mechanism, wait, v
 def test_a_killed_host_takes_its_workers_along(ipcmark, leftovers, mechanism, wait):
     if mechanism == "pmq" and wait == "spin":
         wait = "adaptive"
-    run, workers = started(ipcmark, leftovers, mechanism, "--wait", wait)
+    run, workers = started(ipcmark, mechanism, "--wait", wait)
     assert len(workers) == 2
     run.kill()
-    run.wait(timeout=30)
+    run.wait(timeout=TIMEOUT_S)
     leftovers.assert_none()
 
 
 @pytest.mark.parametrize("mechanism", MECHANISMS)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_keeps_what_it_measured(ipcmark, leftovers, mechanism, number):
-    run, _ = started(ipcmark, leftovers, mechanism)
+def test_an_interrupted_run_keeps_what_it_measured(ipcmark, mechanism, number):
+    run, _ = started(ipcmark, mechanism, messages=200)
     os.kill(run.pid, number)
-    run.wait(timeout=30)
+    run.wait(timeout=TIMEOUT_S)
     document = document_of(ipcmark)
     assert document["metadata"]["interrupted"]
     measured = document["results"][0]["round_trip_results"]
@@ -81,31 +72,35 @@ def test_an_interrupted_run_keeps_what_it_measured(ipcmark, leftovers, mechanism
     assert sum(count for _, _, count in measured["latency"]["histogram"]) == measured["latency"]["total_samples"]
 
 
-def test_ctrl_c_reaches_the_whole_group_and_is_survived(ipcmark, leftovers):
+def test_ctrl_c_reaches_the_whole_group_and_is_survived(ipcmark):
     """A terminal sends SIGINT to the workers too."""
-    run, _ = started(ipcmark, leftovers, "uds")
+    run, _ = started(ipcmark, "uds", messages=200)
     os.killpg(run.pid, signal.SIGINT)
-    run.wait(timeout=30)
+    run.wait(timeout=TIMEOUT_S)
     measured = document_of(ipcmark)["results"][0]["round_trip_results"]
     assert measured["latency"]["total_samples"] > 100
 
 
 @pytest.mark.parametrize("mechanism", MECHANISMS)
-def test_a_peer_that_stops_for_a_second_loses_nothing(ipcmark, leftovers, mechanism):
-    run = ipcmark.start("run", "-m", mechanism, "-s", 64, "-d", "4s", "--one-way", "-q", "-o", "r.json")
-    deadline = time.monotonic() + 30
-    while len(workers := worker_pids(leftovers, run)) < 2 and time.monotonic() < deadline:
-        time.sleep(0.02)
-    time.sleep(1)
-    os.kill(workers[0], signal.SIGSTOP)
-    time.sleep(1)
-    os.kill(workers[0], signal.SIGCONT)
-    run.wait(timeout=60)
-    assert run.returncode == 0, run.stderr.read()
-    result = document_of(ipcmark)["results"][0]["one_way_results"]
-    assert result["latency"]["max_ns"] > 500_000_000
-    delivery = result["delivery"]
-    assert delivery["lost"] == delivery["duplicated"] == delivery["corrupted"] == 0
+def test_a_peer_that_stops_for_a_second_loses_nothing(ipcmark, mechanism):
+    for duration in DURATIONS:
+        run = ipcmark.start(
+            "run", "-m", mechanism, "-s", 64, "-d", duration, "-w", 10, "--one-way", "-q", "-o", "r.json"
+        )
+        if workers := measuring_workers(run):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(workers[0], signal.SIGSTOP)
+                time.sleep(1)
+                os.kill(workers[0], signal.SIGCONT)
+        run.wait(timeout=TIMEOUT_S)
+        assert run.returncode == 0, run.stderr.read()
+        result = document_of(ipcmark)["results"][0]["one_way_results"]
+        delivery = result["delivery"]
+        assert delivery["lost"] == delivery["duplicated"] == delivery["corrupted"] == 0
+        # Otherwise this process had no CPU in time, and the measurement was over when it stopped the worker.
+        if result["latency"]["max_ns"] > 500_000_000:
+            return
+    raise AssertionError("the stop is in no latency")
 
 
 def small_disk(ipcmark, size):
@@ -172,4 +167,4 @@ def test_a_reader_that_goes_away_is_no_crash(ipcmark):
     """ipcmark run | head: the standard output is closed early."""
     with ipcmark.start("run", "-m", "uds", "-s", 64, "-i", 2000, stderr=subprocess.PIPE) as run:
         run.stdout.close()
-        assert run.wait(timeout=60) >= 0
+        assert run.wait(timeout=TIMEOUT_S) >= 0

@@ -8,14 +8,9 @@ import socket
 import time
 
 import pytest
+from support import TIMEOUT_S, free_port
 
 QUICK = ["-i", 300, "-w", 10]
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(params=["unix path", "unix name", "tcp", "tcp, IPv6"])
@@ -46,7 +41,7 @@ def test_one_server_for_many_clients(ipcmark, address):
             assert result["one_way_results"]["delivery"]["lost"] == 0
             assert result["round_trip_results"]["latency"]["total_samples"] > 0
     server.send_signal(signal.SIGTERM)
-    assert server.wait(timeout=30) == 0
+    assert server.wait(timeout=TIMEOUT_S) == 0
     if address.startswith("unix:/"):
         assert not (ipcmark.leftovers.folder / "meet").exists()
 
@@ -67,7 +62,7 @@ def test_messages_without_room_for_an_envelope(ipcmark, leftovers, mode):
         delivery = result["round_trip_results"]["delivery"]
         assert delivery["received"] == 300
         assert delivery["lost"] == delivery["duplicated"] == delivery["reordered"] == delivery["corrupted"] == 0
-    assert server.wait(timeout=30) == 0
+    assert server.wait(timeout=TIMEOUT_S) == 0
 
 
 @pytest.mark.parametrize(
@@ -86,13 +81,13 @@ def test_what_two_programs_cannot_measure_is_refused(ipcmark, leftovers, argumen
     for part in parts:
         assert part in done.stderr
     server.send_signal(signal.SIGTERM)
-    assert server.wait(timeout=30) == 0
+    assert server.wait(timeout=TIMEOUT_S) == 0
 
 
 def test_once_ends_with_its_client(ipcmark, address):
     server = serving(ipcmark, address, "--once")
     assert ipcmark("connect", address, *QUICK, "-q").returncode == 0
-    assert server.wait(timeout=30) == 0
+    assert server.wait(timeout=TIMEOUT_S) == 0
 
 
 def test_a_client_waits_for_its_server(ipcmark, address):
@@ -100,16 +95,14 @@ def test_a_client_waits_for_its_server(ipcmark, address):
     time.sleep(0.5)
     assert client.poll() is None
     server = serving(ipcmark, address, "--once")
-    assert client.wait(timeout=60) == 0, client.stderr.read()
-    assert server.wait(timeout=30) == 0
+    assert client.wait(timeout=TIMEOUT_S) == 0, client.stderr.read()
+    assert server.wait(timeout=TIMEOUT_S) == 0
 
 
 def test_a_client_without_a_server_gives_up(ipcmark, address):
-    begin = time.monotonic()
     done = ipcmark("connect", address, *QUICK, "--retry", "300ms")
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1 and done.stderr.startswith("ipcmark: ")
-    assert 0.25 < time.monotonic() - begin < 20
 
 
 @contextlib.contextmanager
@@ -135,11 +128,11 @@ def silent_listener():
 
 @pytest.mark.parametrize("nobody", [deaf_listener, silent_listener])
 def test_a_client_gives_up_in_time_where_nobody_answers(ipcmark, nobody):
-    # The kernel itself would try for minutes; the rest is what starting and ending take on a busy machine.
+    # The kernel itself would try for two minutes; the rest is what starting and ending take on a busy machine.
     with nobody() as address:
         begin = time.monotonic()
         done = ipcmark("connect", address, *QUICK, "--retry", "1s")
-        assert time.monotonic() - begin < 30
+        assert time.monotonic() - begin < 90
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1 and done.stderr.startswith("ipcmark: ")
 
@@ -150,7 +143,7 @@ def test_ctrl_c_ends_a_client_that_nobody_answers(ipcmark, nobody):
         client = ipcmark.start("connect", address, *QUICK, "--retry", "10m")
         time.sleep(1)
         client.send_signal(signal.SIGINT)
-        assert client.wait(timeout=20) != 0
+        assert client.wait(timeout=TIMEOUT_S) != 0
 
 
 def test_a_client_waits_for_a_server_that_is_busy(ipcmark):
@@ -159,38 +152,40 @@ def test_a_client_waits_for_a_server_that_is_busy(ipcmark):
     first = ipcmark.start("connect", address, "-d", "6s", "--round-trip", "-q")
     assert "connected" in server.stderr.readline()
     done = ipcmark("connect", address, *QUICK, "-q", "--retry", "60s")
-    assert first.wait(timeout=60) == 0
+    assert first.wait(timeout=TIMEOUT_S) == 0
     assert done.returncode == 0, done.stderr
     server.send_signal(signal.SIGINT)
-    assert server.wait(timeout=30) == 0
+    assert server.wait(timeout=TIMEOUT_S) == 0
 
 
 def test_ctrl_c_ends_a_client_that_waits(ipcmark, address):
     client = ipcmark.start("connect", address, *QUICK, "--retry", "60s")
     time.sleep(0.5)
     client.send_signal(signal.SIGINT)
-    assert client.wait(timeout=20) != 0
+    assert client.wait(timeout=TIMEOUT_S) != 0
 
 
 def test_a_killed_client_leaves_a_server_that_goes_on(ipcmark, address):
     server = serving(ipcmark, address)
-    client = ipcmark.start("connect", address, "-d", "60s", "-q")
+    client = ipcmark.start("connect", address, "-d", "1h", "-q")
+    assert "connected" in server.stderr.readline()
     time.sleep(1)
     client.kill()
     client.wait()
     done = ipcmark("connect", address, *QUICK, "-q")
     assert done.returncode == 0, done.stderr
     server.send_signal(signal.SIGINT)
-    assert server.wait(timeout=30) == 0
+    assert server.wait(timeout=TIMEOUT_S) == 0
 
 
 def test_a_killed_server_fails_the_test_with_the_reason(ipcmark, address):
     server = serving(ipcmark, address)
-    client = ipcmark.start("connect", address, "-d", "60s", "-q")
+    client = ipcmark.start("connect", address, "-d", "1h", "-q")
+    assert "connected" in server.stderr.readline()
     time.sleep(1)
     server.kill()
     server.wait()
-    assert client.wait(timeout=60) == 1
+    assert client.wait(timeout=TIMEOUT_S) == 1
     assert len(client.stderr.read().splitlines()) == 1
     if address.startswith("unix:/"):  # kill -9 leaves the name that the user chose, and nothing else
         (ipcmark.leftovers.folder / "meet").unlink(missing_ok=True)
@@ -202,7 +197,7 @@ def test_an_address_that_is_taken_is_named(ipcmark, address):
     assert done.returncode in (1, 2)
     assert len(done.stderr.splitlines()) == 1
     server.send_signal(signal.SIGINT)
-    assert server.wait(timeout=30) == 0
+    assert server.wait(timeout=TIMEOUT_S) == 0
 
 
 def test_a_stranger_does_not_disturb(ipcmark, leftovers):
@@ -216,4 +211,4 @@ def test_a_stranger_does_not_disturb(ipcmark, leftovers):
     assert done.returncode == 0, done.stderr
     silent.close()
     server.send_signal(signal.SIGINT)
-    assert server.wait(timeout=30) == 0
+    assert server.wait(timeout=TIMEOUT_S) == 0

@@ -38,7 +38,7 @@ def main():
         Path(path).write_text(json.dumps(sorted(present())))
         return 0
     before = set(json.loads(Path(path).read_text()))
-    for _ in range(50):
+    for _ in range(600):
         left = present() - before
         if not left:
             return 0

@@ -29,6 +29,7 @@ enum {
     OPTION_STALL,
     OPTION_SLOW_ENDPOINT,
     OPTION_SLOW_ACCEPT,
+    OPTION_MEET,
     OPTION_COUNT
 };
 
@@ -51,6 +52,10 @@ static const ipcmark_option options[OPTION_COUNT] = {
      .type = IPCMARK_TYPE_DURATION,
      .default_text = "0ms",
      .help = "accept waits so long before it returns: set-up time that no window may contain"},
+    {.name = "meet",
+     .type = IPCMARK_TYPE_U64,
+     .default_text = "0",
+     .help = "the client's message 50 waits until so many endpoints have come to theirs: they must work at once"},
 };
 
 struct ipcmark_listener {
@@ -72,11 +77,15 @@ struct ipcmark_endpoint {
     uint64_t stall_at;
     uint64_t stall_ns;
     uint64_t slow_endpoint;
+    uint64_t meet;
     unsigned char* copy; /* room for a falsified reply */
     struct witness_log* log;
     size_t log_bytes;
     _Atomic ipcmark_status interrupted;
 };
+
+enum { MEETING_POINT = 50 };
+static _Atomic uint64_t arrived; /* endpoints at the meeting point */
 
 static _Thread_local ipcmark_error last_failure;
 
@@ -203,6 +212,7 @@ static ipcmark_status make_endpoint(int socket, const ipcmark_endpoint_params* p
     endpoint->wrong_reply = params->values[OPTION_WRONG_REPLY].as.u64;
     endpoint->stall_at = params->values[OPTION_STALL_AT].as.u64;
     endpoint->slow_endpoint = params->values[OPTION_SLOW_ENDPOINT].as.u64;
+    endpoint->meet = params->values[OPTION_MEET].as.u64;
     endpoint->stall_ns = params->values[OPTION_STALL].as.u64;
     endpoint->log = open_log(params->values[OPTION_LOG].as.string, &endpoint->log_bytes);
     *out = endpoint;
@@ -302,6 +312,9 @@ static ipcmark_status send_(ipcmark_endpoint* endpoint, const void* data, size_t
     if (endpoint->is_server &&
         (endpoint->sent == endpoint->stall_at || endpoint->index + UINT64_C(1) == endpoint->slow_endpoint))
         sleep_ns(endpoint->stall_ns);
+    if (endpoint->meet != 0 && !endpoint->is_server && endpoint->sent == MEETING_POINT)
+        for (++arrived; arrived < endpoint->meet && endpoint->interrupted == IPCMARK_OK;)
+            sleep_ns(UINT64_C(1000000));
     const void* bytes = data;
     if (endpoint->is_server && endpoint->sent == endpoint->wrong_reply) {
         memcpy(endpoint->copy, data, size);
