@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the inputs of a step to the command line of ipcmark. Every choice is said explicitly, defaults too."""
+"""From the inputs of a step to the command line of ipcmark. Every choice is said, defaults too, but for extra_args."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from arcaflow_plugin_ipcmark.schema_inputs import ConnectParams, ServeParams, TestRunConfig, WaitPolicy
 
@@ -56,20 +57,23 @@ def is_blocking(test: TestRunConfig) -> bool:
 
 
 def _test_arguments(test: TestRunConfig) -> list[str]:
-    arguments = ["-m", *test.mechanisms, "-s", str(test.message_size or DEFAULT_MESSAGE_SIZE)]
-    if test.duration:
-        arguments += ["-d", test.duration]
-    else:
-        arguments += ["-i", str(test.msg_count or DEFAULT_MSG_COUNT)]
-    arguments += ["-c", str(test.concurrency or DEFAULT_CONCURRENCY)]
+    if not test.extra_args:
+        test = _with_defaults(test)
+    arguments = ["-m", *test.mechanisms]
+    for flag, value in (
+        ("-s", test.message_size),
+        ("-d", test.duration),
+        ("-i", None if test.duration else test.msg_count),
+        ("-c", test.concurrency),
+    ):
+        if value:
+            arguments += [flag, str(value)]
     arguments.append("--blocking" if is_blocking(test) else "--async")
-    warmup = DEFAULT_WARMUP if test.warmup_iterations is None else test.warmup_iterations
-    arguments += ["-w", str(warmup)]
-    arguments += ["--percentiles", *(_number(value) for value in test.percentiles or DEFAULT_PERCENTILES)]
-    both = not test.one_way and not test.round_trip
-    arguments += [
-        flag for flag, asked in (("--one-way", test.one_way), ("--round-trip", test.round_trip)) if asked or both
-    ]
+    if test.warmup_iterations is not None:
+        arguments += ["-w", str(test.warmup_iterations)]
+    if test.percentiles:
+        arguments += ["--percentiles", *map(_number, test.percentiles)]
+    arguments += [flag for flag, asked in (("--one-way", test.one_way), ("--round-trip", test.round_trip)) if asked]
     arguments += _affinity("server", test.server_affinity, test.server_cpus)
     arguments += _affinity("client", test.client_affinity, test.client_cpus)
     arguments += _wait(test)
@@ -100,6 +104,21 @@ def _test_arguments(test: TestRunConfig) -> list[str]:
     arguments += _module_path(test.module_path)
     # The document goes to standard output: nothing is written to a disk, which a container may not have.
     return [*arguments, *(test.extra_args or []), "--schema", "ipcmark", "--output-file", "-"]
+
+
+def _with_defaults(test: TestRunConfig) -> TestRunConfig:
+    """Only for inputs without extra_args: what those say would be a second value beside a default, and measured too."""
+    both = not test.one_way and not test.round_trip
+    return replace(
+        test,
+        message_size=test.message_size or DEFAULT_MESSAGE_SIZE,
+        msg_count=test.msg_count or DEFAULT_MSG_COUNT,
+        concurrency=test.concurrency or DEFAULT_CONCURRENCY,
+        warmup_iterations=DEFAULT_WARMUP if test.warmup_iterations is None else test.warmup_iterations,
+        percentiles=test.percentiles or list(DEFAULT_PERCENTILES),
+        one_way=test.one_way or both,
+        round_trip=test.round_trip or both,
+    )
 
 
 def _measures(test: TestRunConfig, mechanism: str) -> bool:

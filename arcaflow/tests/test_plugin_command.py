@@ -82,6 +82,15 @@ class RunArguments(unittest.TestCase):
         ):
             self.assertIn(part, line)
 
+    def test_extra_arguments_have_no_default_beside_them(self):
+        """A default beside `-s 64` would be a second size to measure, and beside --one-way the other direction."""
+        line = arguments(extra_args=["-s", "64", "--one-way"]).split()
+        self.assertEqual(line[:4], ["run", "-m", "uds", "--blocking"])
+        self.assertEqual(line.count("-s"), 1)
+        for flag in ("-i", "-c", "-w", "--percentiles", "--round-trip"):
+            self.assertNotIn(flag, line)
+        self.assertIn("-i 7", arguments(msg_count=7, extra_args=["-v"]))
+
     def test_duration_wins_over_count(self):
         line = arguments(duration="3s", msg_count=5)
         self.assertIn("-d 3s", line)

@@ -74,6 +74,13 @@ class RealRun(PluginTest):
                 self.assertIn(str(test["port"]), output.results[1].failure_reason)
                 self.assertEqual(bool(output.errors), not go_on)
 
+    def test_extra_arguments_are_all_that_is_measured(self):
+        _, output = self.run_benchmark({"extra_args": ["-s", "64", "-c", "2", "--round-trip"]})
+        (result,) = output.results
+        self.assertEqual((result.test_config.message_size, result.test_config.concurrency), (64, 2))
+        self.assertIsNone(result.one_way_results)
+        self.assertIsNotNone(result.round_trip_results)
+
     def test_no_cpu_of_that_number(self):
         output_id, output = self.run_benchmark({"server_affinity": 4095})
         self.assertEqual(output_id, "error")
