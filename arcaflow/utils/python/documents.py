@@ -105,13 +105,17 @@ def is_direct(result: dict[str, Any]) -> bool:
 
 
 def is_blocking(result: dict[str, Any]) -> bool:
-    """As it ran; where a document does not say, as the published plugin took it."""
+    """As it ran.
+
+    Where a document does not say, it is one of rusty-comms, which is asynchronous unless told otherwise; its plugin
+    notes the input wherever it tells.
+    """
     if is_direct(result):
         return True
     mode = (result.get("test_config") or {}).get("mode")
     if mode is not None:
         return mode == "blocking"
-    return result.get("input_blocking") is not False
+    return bool(result.get("input_blocking"))
 
 
 def duration_ns(config: dict[str, Any]) -> int | None:
