@@ -12,9 +12,19 @@ import unittest
 from html.parser import HTMLParser
 
 from plugin_support import TIMEOUT_S, UTILS, PluginTest
-from sample_documents import engine_output, ipcmark_document, ipcmark_result, rusty_document, scaled
+from sample_documents import (
+    engine_output,
+    ipcmark_document,
+    ipcmark_result,
+    rusty_document,
+    rusty_result,
+    scaled,
+)
 
 import documents
+import measurements
+import panels
+import report
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = [
@@ -154,6 +164,36 @@ class Report(ReportTest):
         different = ipcmark_document([ipcmark_result(mechanism="TcpSocket")])
         self.assertIn("no measurement in common", self.report(ipcmark_document(), different))
         self.assertNotIn("Comparison", self.report(ipcmark_document()))
+
+    def test_what_was_measured_more_than_once_is_compared_by_its_mean(self):
+        def document(factor: float) -> dict:
+            by_count, by_duration = ipcmark_result(), scaled(ipcmark_result(), 3)
+            by_duration["test_config"].update(msg_count=None, duration={"secs": 1, "nanos": 0})
+            return ipcmark_document([scaled(by_count, factor), scaled(by_duration, factor)])
+
+        sources = {"before": document(1), "same": document(1), "after": document(2)}
+        measured = [each for name, one in sources.items() for each in measurements.measurements_of(one, name)]
+        for name, change in (("same", 0), ("after", -50)):
+            rows = report.compare(measured, "before", name)
+            self.assertEqual(
+                [row["label"] for row in rows], ["uds 1 KiB blocking one way", "uds 1 KiB blocking round trip"]
+            )
+            for row in rows:
+                for figure in ("throughput", "p50", "p99"):
+                    self.assertAlmostEqual(row[figure], change)
+
+    def test_delays_are_named_alike(self):
+        ours, theirs = ipcmark_result(), rusty_result(input_send_delay="50us")
+        ours["test_config"]["send_delay_ns"] = 50_000
+        self.assertEqual(measurements.label_of(ours), "uds 1 KiB blocking delay 50 µs")
+        self.assertEqual(measurements.label_of(theirs), "uds 1 KiB async delay 50 µs")
+
+    def test_a_long_legend_has_room_of_its_own(self):
+        def top(*names: str) -> int:
+            return panels.single("title", list(names), {}, {}).layout.margin.t
+
+        self.assertEqual(top("uds", "tcp", "shm", "pmq"), top("uds"))
+        self.assertGreater(top(*(f"uds, a document of a long name {i}" for i in range(8))), top("uds"))
 
     def test_bad_input_is_one_line(self):
         said = self.report("{", expect=1)

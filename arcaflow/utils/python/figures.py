@@ -102,8 +102,10 @@ def throughput_bars(measurements: list[Measurement], title: str) -> go.Figure | 
     speeds = [each.megabytes_per_second for each in measurements]
     y_axis = axes.logarithmic(speeds)
     y_axis["range"][0] = math.log10(min(speeds) / 2)  # the shortest bar is a bar too
-    figure = panels.single(title, {}, {"title": {"text": "throughput (MB/s, 10⁶ bytes)"}, **y_axis})
-    for key, style in panels.styles(measurements).items():
+    styles = panels.styles(measurements)
+    names = [style.name for style in styles.values()]
+    figure = panels.single(title, names, {}, {"title": {"text": "throughput (MB/s, 10⁶ bytes)"}, **y_axis})
+    for key, style in styles.items():
         own = [each for each in measurements if (each.source, each.mechanism) == key]
         figure.add_bar(
             x=[each.setting() for each in own],
@@ -254,6 +256,7 @@ def comparison_plot(rows: list[dict], title: str) -> go.Figure | None:
     ticks = [1, *(step for step in steps if step <= furthest)]
     figure = panels.single(
         title,
+        [text for _, text, _ in kinds],
         {
             "type": "log",
             "range": [-math.log10(furthest), math.log10(furthest)],

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Result documents as a flat list of what was measured in one direction, for plots and tables."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
+import axes
 import documents
 
 DIRECTIONS = {"one_way": "One way", "round_trip": "Round trip"}
@@ -137,15 +139,17 @@ def _measurement(result: dict[str, Any], direction: str, metrics: dict[str, Any]
 
 def _details(result: dict[str, Any], config: dict[str, Any]) -> dict[str, str]:
     """What is not as usual."""
-    usual = {"wait_policy": "block", "window": 1, "batch": 1, "server_cpus": [], "client_cpus": [], "send_delay_ns": 0}
-    names = {"wait_policy": "wait", "server_cpus": "server on", "client_cpus": "client on", "send_delay_ns": "delay ns"}
+    usual = {"wait_policy": "block", "window": 1, "batch": 1, "server_cpus": [], "client_cpus": []}
+    names = {"wait_policy": "wait", "server_cpus": "server on", "client_cpus": "client on"}
     details = {
         names.get(name, name): ",".join(map(str, config[name])) if isinstance(config[name], list) else str(config[name])
         for name, value in usual.items()
         if config.get(name, value) not in (value, None)
     }
-    if "send_delay_ns" not in config and result.get("input_send_delay"):
-        details["delay"] = str(result["input_send_delay"])
+    if config.get("send_delay_ns"):
+        details["delay"] = axes.time_text(config["send_delay_ns"])
+    elif "send_delay_ns" not in config and result.get("input_send_delay"):
+        details["delay"] = re.sub(r"(?<=\d)(?=[a-z])", " ", str(result["input_send_delay"])).replace("us", "µs")
     for option in (result.get("module") or {}).get("options") or []:
         if option.get("given"):
             details[option["name"]] = str(option["value"])

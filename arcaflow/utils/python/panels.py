@@ -16,6 +16,7 @@ from measurements import Measurement
 MAX_PANELS = 24  # more are not looked at, and make the page heavy
 COLUMNS = 2
 _ROW_HEIGHT, _SINGLE_HEIGHT, _TOP, _BOTTOM = 300, 480, 96, 60
+_LEGEND_WIDTH, _LEGEND_LINE, _LEGEND_MARK, _LETTER = 1050, 24, 48, 6.6
 DASHES = ["solid", "dash", "dot", "dashdot"]
 _COLORS = {"uds": "#636efa", "tcp": "#ef553b", "shm": "#00cc96", "pmq": "#ab63fa"}
 _MORE_COLORS = ["#ffa15a", "#19d3f3", "#ff6692", "#8c564b", "#7f7f7f", "#bcbd22"]
@@ -49,9 +50,11 @@ def _order(mechanism: str) -> tuple[int, str]:
     return (known.index(mechanism), "") if mechanism in known else (len(known), mechanism)
 
 
-def single(title: str, x_axis: dict[str, Any], y_axis: dict[str, Any], height: int = _SINGLE_HEIGHT) -> go.Figure:
-    """A figure of one plot."""
-    return _laid_out(make_subplots(rows=1, cols=1), title, height, x_axis, y_axis)
+def single(
+    title: str, names: list[str], x_axis: dict[str, Any], y_axis: dict[str, Any], height: int = _SINGLE_HEIGHT
+) -> go.Figure:
+    """A figure of one plot. `names`: what the legend will hold."""
+    return _laid_out(make_subplots(rows=1, cols=1), title, names, height, x_axis, y_axis)
 
 
 def grid(
@@ -86,19 +89,29 @@ def grid(
                 named |= {style.name} if shown else set()
                 line.update(name=line.name or style.name, legendgroup=style.name, showlegend=shown)
                 figure.add_trace(line, row=place // columns + 1, col=place % columns + 1)
-    return _laid_out(figure, title, height, x_axis, y_axis)
+    return _laid_out(figure, title, [style.name for style in looks.values()], height, x_axis, y_axis)
 
 
 def _height(rows: int) -> int:
     return _SINGLE_HEIGHT if rows == 1 else _TOP + _BOTTOM + rows * _ROW_HEIGHT
 
 
-def _laid_out(figure: go.Figure, title: str, height: int, x_axis: dict[str, Any], y_axis: dict[str, Any]) -> go.Figure:
+def _legend_lines(names: list[str]) -> int:
+    """Lines that a legend takes on a page of usual width; its columns are as wide as the longest name."""
+    per_line = max(1, int(_LEGEND_WIDTH / (_LEGEND_MARK + _LETTER * max(map(len, names), default=0))))
+    return max(1, -(-len(names) // per_line))
+
+
+def _laid_out(
+    figure: go.Figure, title: str, names: list[str], height: int, x_axis: dict[str, Any], y_axis: dict[str, Any]
+) -> go.Figure:
+    # The legend grows upwards, where the title and the buttons are.
+    more = (_legend_lines(names) - 1) * _LEGEND_LINE
     figure.update_layout(
-        title={"text": title, "x": 0.01, "y": 1 - 18 / height, "yanchor": "top", "font": {"size": 17}},
+        title={"text": title, "x": 0.01, "y": 1 - 18 / (height + more), "yanchor": "top", "font": {"size": 17}},
         template="plotly_white",
-        height=height,
-        margin={"l": 76, "r": 20, "t": _TOP, "b": _BOTTOM},
+        height=height + more,
+        margin={"l": 76, "r": 20, "t": _TOP + more, "b": _BOTTOM},
         legend={
             "orientation": "h",
             "x": 1,

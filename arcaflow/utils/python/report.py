@@ -9,6 +9,7 @@ import argparse
 import html
 import sys
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from plotly.offline import get_plotlyjs
@@ -148,23 +149,41 @@ def _warnings(sources: dict[str, dict[str, Any]]) -> str:
 
 
 def compare(measured: list[Measurement], first: str, second: str) -> list[dict[str, Any]]:
-    """What both documents have, with the change from the first to the second in percent; more is better."""
-    before = {each.key(): each for each in measured if each.source == first}
-    rows = []
+    """What both documents have, with the change from the first to the second in percent; more is better.
+
+    What a document has more than once, by repetition or both by count and by duration, stands for its mean.
+    """
+    groups: dict[tuple, dict[str, list[Measurement]]] = {}
     for each in measured:
-        old = before.get(each.key())
-        if each.source != second or old is None:
+        groups.setdefault(each.key(), {}).setdefault(each.source, []).append(each)
+    rows = []
+    for group in groups.values():
+        if first not in group or second not in group:
             continue
-        old_p99, new_p99 = old.percentile(99), each.percentile(99)
+        one = group[first][0]
+        old, new = (_means(group[source]) for source in (first, second))
         rows.append(
             {
-                "label": f"{each.label()} {DIRECTIONS[each.direction].lower()}",
-                "throughput": 100 * (each.messages_per_second / old.messages_per_second - 1),
-                "p50": 100 * (old.latency["median_ns"] / each.latency["median_ns"] - 1),
-                "p99": 100 * (old_p99 / new_p99 - 1) if old_p99 and new_p99 else None,
+                "label": f"{one.label()} {DIRECTIONS[one.direction].lower()}",
+                "throughput": _gain(new["rate"], old["rate"]),
+                "p50": _gain(old["p50"], new["p50"]),
+                "p99": _gain(old["p99"], new["p99"]),
             }
         )
     return rows
+
+
+def _means(measured: list[Measurement]) -> dict[str, float | None]:
+    columns = {
+        "rate": [each.messages_per_second for each in measured],
+        "p50": [each.latency["median_ns"] for each in measured],
+        "p99": [each.percentile(99) for each in measured],
+    }
+    return {name: None if None in values else fmean(values) for name, values in columns.items()}
+
+
+def _gain(more: float | None, less: float | None) -> float | None:
+    return 100 * (more / less - 1) if more and less else None
 
 
 def _comparison(measured: list[Measurement], names: list[str]) -> str:
