@@ -31,5 +31,7 @@ certificates=()
 if [ -n "${PIP_CERT:-}" ]; then
     certificates=(--volume "$PIP_CERT:/run/certificates.crt:ro" --build-arg PIP_CERT=/run/certificates.crt)
 fi
-podman build --network=host --build-arg "BASE_IMAGE=$base" --build-arg "SOURCE_URL=$(source_url)" "${certificates[@]}" \
-    -t "$image" -f "$here/Containerfile" "$@" "$here/.."
+# As a label of the call: older builders take the Containerfile's label from the cache whatever the argument is now.
+source=$(source_url)
+podman build --network=host --build-arg "BASE_IMAGE=$base" --build-arg "SOURCE_URL=$source" "${certificates[@]}" \
+    --label "org.opencontainers.image.source=$source" -t "$image" -f "$here/Containerfile" "$@" "$here/.."

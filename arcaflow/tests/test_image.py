@@ -32,15 +32,19 @@ def podman(*arguments: str, timeout: float = 300, **kwargs) -> subprocess.Comple
     return subprocess.run(["podman", *arguments], capture_output=True, text=True, timeout=timeout, **kwargs)
 
 
+def build_image() -> None:
+    built = subprocess.run(
+        [str(PLUGIN_ROOT / "build-image.sh")], capture_output=True, text=True, timeout=BUILD_TIMEOUT_S
+    )
+    if built.returncode != 0:
+        raise AssertionError("the image was not built\n" + (built.stdout + built.stderr)[-6000:])
+
+
 class Image(unittest.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
         with environment({"IMAGE": IMAGE, "SOURCE_URL": SOURCE_URL}):
-            built = subprocess.run(
-                [str(PLUGIN_ROOT / "build-image.sh")], capture_output=True, text=True, timeout=BUILD_TIMEOUT_S
-            )
-            if built.returncode != 0:
-                raise AssertionError("the image was not built\n" + (built.stdout + built.stderr)[-6000:])
+            build_image()
             printed = subprocess.check_output([str(PLUGIN_ROOT / "build-image.sh"), "--environment"], text=True)
         settings = dict(line.split("=", 1) for line in printed.splitlines())
         cls.enterClassContext(environment(settings))
@@ -176,6 +180,15 @@ class Image(unittest.TestCase):
         self.assertEqual(labels["org.opencontainers.image.licenses"], "Apache-2.0")
         self.assertNotIn(config["User"].split(":")[0], ("", "0", "root"))
         self.assertFalse(config["Config"].get("Cmd"))
+
+    def test_source_label_is_that_of_the_last_build(self):
+        """Not of an earlier one, whose layers are all taken from the cache."""
+        image = f"localhost/{self.name}"
+        self.addCleanup(podman, "rmi", "-f", image)
+        with environment({"IMAGE": image, "SOURCE_URL": f"{SOURCE_URL}/moved"}):
+            build_image()
+        labels = json.loads(podman("image", "inspect", image).stdout)[0]["Labels"]
+        self.assertEqual(labels["org.opencontainers.image.source"], f"{SOURCE_URL}/moved")
 
     def test_size(self):
         history = json.loads(podman("history", "--format=json", IMAGE).stdout)
