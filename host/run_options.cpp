@@ -184,7 +184,9 @@ const std::vector<RunOption>& table() {
              }
          }},
         {{"--buffer-size", "SIZE", one, module_group,
-          "Size of the transport's buffers, for the modules that have them. Default: the module's.", ""},
+          "Size of the transport's buffers, for the modules that have them; the others get a warning. Default: the "
+          "module's.",
+          ""},
          test,
          [](RunSettings& s, const Values& v) {
              s.test.buffer_size_bytes = at_least_one(v.front(), parse_size_bytes(v.front()), "a buffer size in bytes");

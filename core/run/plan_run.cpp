@@ -4,6 +4,7 @@
 #include "config.h"
 #include "measure/clock.hpp"
 #include "module/identity.hpp"
+#include "result/option_size.hpp"
 #include "result/streaming.hpp"
 #include "run/audit.hpp"
 #include "run/direction_run.hpp"
@@ -13,6 +14,7 @@
 
 #include <ipcmark/module.h>
 #include <ipcmark/modules.hpp>
+#include <ipcmark/units.hpp>
 
 #include <optional>
 
@@ -112,6 +114,13 @@ private:
             if (outcome.failure && plan_.on_error == OnError::stop)
                 break;
         }
+        if (result::buffer_size_ignored(result))
+            result.warnings.push_back(
+                {"buffer-size-ignored",
+                 fmt::format("module '{}' has no option buffer-size: the {} asked for had no effect", result.module.id,
+                             format_size_bytes(*test.buffer_size_bytes)),
+                 fmt::format("leave --buffer-size out, or look for the module's own options with 'ipcmark inspect {}'",
+                             result.module.id)});
         if (result.module.result_name.empty())
             name_module(result.module, jobs.client.front());
         result.test_duration = SteadyClock::now() - begin;

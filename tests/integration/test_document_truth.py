@@ -63,6 +63,15 @@ def test_the_percentiles_are_those_that_were_asked(ipcmark):
         assert [entry["percentile"] for entry in result[name]["latency"]["percentiles"]] == [12.5, 90, 99.99]
 
 
+def test_a_buffer_size_without_effect_is_not_reported_as_one(ipcmark):
+    with_it, without = ipcmark.measure("-m", "uds,shm", "-i", 100, "--buffer-size", "64K")["results"]
+    assert with_it["test_config"]["buffer_size"] == 65536
+    assert without["test_config"]["buffer_size"] == 0
+    ignored = [[w for w in r["warnings"] if w["code"] == "buffer-size-ignored"] for r in (with_it, without)]
+    assert ignored[0] == []
+    assert "'shm'" in ignored[1][0]["cause"] and "64KiB" in ignored[1][0]["cause"]
+
+
 def test_a_summary_is_of_one_direction(ipcmark, witness):
     """One-way is fast here and every reply slow: a mix of both directions would be seen at once."""
     document = ipcmark.measure(

@@ -148,6 +148,9 @@ TEST_CASE("the buffer size is what was asked, else the module's, else 0") {
     CHECK(at(json::parse(to_json(buffers)), "/results/0/test_config/buffer_size").as_int64() == 4096);
     CHECK(at(document(), "/results/0/test_config/buffer_size").as_int64() == 212'992);
     CHECK(at(document(), "/results/1/test_config/buffer_size").as_int64() == 0);
+    // What had no effect is not said to have been so.
+    buffers.results[1].plan.buffer_size_bytes = 4096;
+    CHECK(at(json::parse(to_json(buffers)), "/results/1/test_config/buffer_size").as_int64() == 0);
 }
 
 TEST_CASE("a document without results is a document") {
