@@ -2,12 +2,14 @@
 #include "run/audit.hpp"
 
 #include "measure/harness_cost.hpp"
+#include "run/placement.hpp"
 
 #include <ipcmark/units.hpp>
 
 #include <algorithm>
 #include <iterator>
 #include <map>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -123,6 +125,24 @@ AuditCheck offered_rate(const DirectionResult& result, const TestPlan& plan) {
     return check;
 }
 
+struct SpinningThreads {
+    std::size_t threads = 0;
+    std::set<int> cpus; // that they have between them
+};
+
+SpinningThreads spinning_threads(const DirectionResult& result, const TestPlan& plan) {
+    SpinningThreads spinning;
+    for (const SideUsage* side : {&result.server, &result.client}) {
+        if (side->cpus_used.empty())
+            continue; // the server of a loopback, or one on another machine
+        spinning.threads += plan.mode == Mode::blocking ? plan.concurrency : 1;
+        spinning.cpus.insert(side->cpus_used.begin(), side->cpus_used.end());
+        const std::vector<int> may_use = side->cpus_asked.empty() ? allowed_cpus() : side->cpus_asked;
+        spinning.cpus.insert(may_use.begin(), may_use.end());
+    }
+    return spinning;
+}
+
 const std::map<std::string, std::pair<const char*, const char*>>& remedies() {
     static const std::map<std::string, std::pair<const char*, const char*>> table{
         {"littles-law",
@@ -207,13 +227,15 @@ std::vector<Warning> warnings_of(const DirectionResult& result, const TestPlan& 
         warnings.push_back({"send-delay",
                             "one-way: the throughput is what the send delay allows, not what the transport can do",
                             "leave --send-delay out to measure throughput"});
-    const bool spinning = plan.wait == WaitPolicy::spin && plan.mode == Mode::blocking;
-    if (spinning && !plan.server_cpus.empty() && plan.server_cpus == plan.client_cpus && plan.server_cpus.size() == 1)
+    if (plan.wait != WaitPolicy::spin)
+        return warnings;
+    const auto [threads, cpus] = spinning_threads(result, plan);
+    if (threads > cpus.size())
         warnings.push_back(
-            {"spin-on-one-cpu",
-             fmt::format("{}: both sides spin on CPU {}: each waits for the scheduler to take the other off", direction,
-                         plan.server_cpus[0]),
-             "give the sides different CPUs, or use --wait block"});
+            {"spin-without-cpus",
+             fmt::format("{}: {} threads spin on {} CPU{} ({}): each waits for the scheduler to take another one off",
+                         direction, threads, cpus.size(), cpus.size() == 1 ? "" : "s", fmt::join(cpus, ",")),
+             "give every thread a CPU of its own, or use --wait block"});
     return warnings;
 }
 

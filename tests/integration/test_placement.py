@@ -93,6 +93,23 @@ def test_the_scheduler_s_choice_of_one_cpu_is_told(ipcmark):
         assert checks["shared-cpu"]["verdict"] == ("ok" if len(used) > 1 else "suspicious")
 
 
+@pytest.mark.parametrize("mode", ["--blocking", "--async"])
+def test_threads_that_spin_without_a_cpu_each_are_warned_of(ipcmark, mode):
+    """Be it by --client-affinity or by what the program may use at all, as in a container with one CPU."""
+    spin = ["-m", "uds", mode, "--wait", "spin", "-s", 64, "-i", 20, "-w", 2, "--round-trip"]
+    one = ["--server-affinity", FIRST, "--client-affinity", FIRST]
+    for arguments, wrapper in ([*spin, *one], []), (spin, ["taskset", "-c", str(FIRST)]):
+        (warning,) = ipcmark.measure(*arguments, wrapper=wrapper)["results"][0]["warnings"]
+        assert warning["code"] == "spin-without-cpus"
+        assert f"2 threads spin on 1 CPU ({FIRST})" in warning["cause"]
+
+
+@pytest.mark.skipif(FIRST == LAST, reason="needs two CPUs")
+def test_threads_that_spin_on_a_cpu_each_are_not(ipcmark):
+    document = ipcmark.measure("-m", "uds", "--wait", "spin", "-s", 64, "-i", 20, "-w", 2, "--round-trip")
+    assert "spin-without-cpus" not in {warning["code"] for warning in document["results"][0]["warnings"]}
+
+
 def test_a_cpu_that_is_not_there_starts_nothing(ipcmark):
     done = ipcmark("run", "-m", "uds", "-i", 10, "--server-affinity", 4096)
     assert done.returncode == 2
