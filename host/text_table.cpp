@@ -23,10 +23,29 @@ std::string padded(std::string_view text, std::size_t width, Align align) {
     return align == Align::left ? std::string(text) + space : space + std::string(text);
 }
 
+int decimals_of_three_digits(double value) {
+    return value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
+}
+
 // Three digits where the number is below 1000.
 std::string three_digits(double value) {
-    const int decimals = value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
-    return fmt::format("{:.{}f}", value, decimals);
+    return fmt::format("{:.{}f}", value, decimals_of_three_digits(value));
+}
+
+struct Scaled {
+    double value;
+    const char* unit;
+};
+
+Scaled scaled(std::uint64_t bytes) {
+    constexpr std::array<const char*, 5> units{"B", "KiB", "MiB", "GiB", "TiB"};
+    auto value = static_cast<double>(bytes);
+    std::size_t unit = 0;
+    while (value >= 1024 && unit + 1 < units.size()) {
+        value /= 1024;
+        ++unit;
+    }
+    return {value, units[unit]};
 }
 
 } // namespace
@@ -97,15 +116,15 @@ std::string human_count(double count) {
 }
 
 std::string human_size(std::uint64_t bytes) {
-    constexpr std::array<const char*, 5> units{"B", "KiB", "MiB", "GiB", "TiB"};
-    auto value = static_cast<double>(bytes);
-    std::size_t unit = 0;
-    while (value >= 1024 && unit + 1 < units.size()) {
-        value /= 1024;
-        ++unit;
-    }
-    return value == std::floor(value) ? fmt::format("{:.0f} {}", value, units[unit])
-                                      : fmt::format("{} {}", three_digits(value), units[unit]);
+    const auto value = scaled(bytes).value;
+    const double in_last_digit = value * std::pow(10, decimals_of_three_digits(value));
+    return in_last_digit == std::floor(in_last_digit) ? rough_size(bytes) : fmt::format("{} B", bytes);
+}
+
+std::string rough_size(std::uint64_t bytes) {
+    const auto [value, unit] = scaled(bytes);
+    return value == std::floor(value) ? fmt::format("{:.0f} {}", value, unit)
+                                      : fmt::format("{} {}", three_digits(value), unit);
 }
 
 std::string paragraph(std::string_view head, std::string_view words, Style head_style, Colour colour, Hanging hanging,

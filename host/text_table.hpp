@@ -44,8 +44,10 @@ private:
 [[nodiscard]] std::string human_time(double ns);
 // "812", "45.6k", "1.23M"
 [[nodiscard]] std::string human_count(double count);
-// "64 B", "1 KiB", "1.5 KiB"
+// "64 B", "1 KiB", "1.50 KiB", and "8191 B" where three digits do not say it: two sizes never look the same.
 [[nodiscard]] std::string human_size(std::uint64_t bytes);
+// Three digits whatever the size: "3.06 GiB".
+[[nodiscard]] std::string rough_size(std::uint64_t bytes);
 
 // How far the further lines of a paragraph are indented: a little, or to where the words of the first line begin.
 enum class Hanging { little, below_words };

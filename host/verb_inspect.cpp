@@ -43,7 +43,7 @@ std::string limits_of(const ModuleDescription& module) {
     std::string text = module.max_message_size_bytes >= std::numeric_limits<std::int64_t>::max()
                            ? "messages of any size"
                            : fmt::format("messages up to {} bytes ({})", module.max_message_size_bytes,
-                                         human_size(module.max_message_size_bytes));
+                                         rough_size(module.max_message_size_bytes));
     if (!module.limit_reason.empty())
         text += ": " + module.limit_reason;
     if (module.max_in_flight != 0)

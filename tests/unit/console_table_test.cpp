@@ -47,6 +47,10 @@ TEST_CASE("times, counts and sizes have three digits and a unit") {
     CHECK(human_size(1024) == "1 KiB");
     CHECK(human_size(1536) == "1.50 KiB");
     CHECK(human_size(64ULL << 20) == "64 MiB");
+    CHECK(human_size(8191) == "8191 B");
+    CHECK(human_size(8193) == "8193 B");
+    CHECK(human_size((1ULL << 30) + 1) == "1073741825 B");
+    CHECK(rough_size(3'289'130'488) == "3.06 GiB");
 }
 
 TEST_CASE("the table has a line for each test and direction, aligned") {
