@@ -16,8 +16,10 @@
 #include <filesystem>
 #include <new>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
+#include <unistd.h>
 
 namespace {
 
@@ -106,9 +108,18 @@ int checked_output(int code) {
     throw RunError(fmt::format("cannot write to standard output: {}", std::strerror(error)));
 }
 
+// A descriptor that the caller has closed would go to the first thing that is opened, into which our text is then
+// written. Read-only, so that output is an error as it should be.
+void occupy_standard_descriptors() {
+    for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+        if (::fcntl(descriptor, F_GETFD) < 0)
+            ::open("/dev/null", O_RDONLY); // the lowest one that is free
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
+    occupy_standard_descriptors();
     ::signal(SIGPIPE, SIG_IGN); // results must reach their files though nobody reads the table
     Invocation invocation;
     invocation.command_line.assign(argv, argv + argc);

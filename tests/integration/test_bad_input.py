@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bad input gets one clear line on standard error and exit code 2, and nothing is started."""
 
+import json
 import os
 
 import pytest
@@ -137,6 +138,18 @@ def test_huge_values_of_the_other_programs(ipcmark, ipc_benchmark, case):
 def test_huge_values_in_a_suite(ipcmark):
     (ipcmark.folder / "suite.yaml").write_text("tests:\n  - size: 64\n  - size: 1T\n")
     assert_refused(ipcmark("--suite", "suite.yaml"), "ipcmark", "1099511627776", "available")
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_what_the_caller_has_closed_is_written_into_nothing_else(ipcmark, closed):
+    """The descriptor would else belong to the first thing that is opened: an output, or a worker's connection."""
+    wrapper = ["sh", "-c", f'"$@" {closed}', "sh"]
+    done = ipcmark("run", "-m", "uds", "-i", 50, "-w", 5, "-o", "r.json", "--log-file", "log", wrapper=wrapper)
+    assert done.returncode == (1 if ">&-" in closed.replace("2>&-", "") else 0), done.stderr
+    assert json.loads((ipcmark.folder / "r.json").read_text())["results"][0]["status"] == "Success"
+    assert "mechanism" not in (ipcmark.folder / "log").read_text()
+    if closed == ">&-":
+        assert done.stderr.splitlines() == ["ipcmark: cannot write to standard output: Bad file descriptor"]
 
 
 def test_a_huge_time_to_retry(ipcmark):
