@@ -83,6 +83,33 @@ void report_failures(const ResultDocument& document, Log& log) {
                                                      result.plan.message_size_bytes, *result.failure));
 }
 
+// Throws the error of the first test of the suite that is refused by itself, with its place in front.
+void find_refused_test(const RunRequest& request) {
+    const auto& places = request.places;
+    for (std::size_t begin = 0, end = 0; begin < places.size(); begin = end) {
+        Plan part = request.plan;
+        part.tests.clear();
+        for (; end < places.size() && places[end] == places[begin]; ++end)
+            part.tests.push_back(request.plan.tests[end]);
+        try {
+            validate(part);
+        } catch (const UsageError& error) {
+            throw UsageError(fmt::format("{}: {}", places[begin], error.what()));
+        }
+    }
+}
+
+ResultDocument measured(const RunRequest& request, Observer& observer, std::stop_token stop) {
+    if (request.role == Role::connect)
+        return connect(request.plan, *request.address, request.retry, observer, std::move(stop));
+    try {
+        return run(request.plan, observer, std::move(stop));
+    } catch (const UsageError&) {
+        find_refused_test(request);
+        throw;
+    }
+}
+
 } // namespace
 
 int execute_run(Program program, const RunRequest& request) {
@@ -94,9 +121,7 @@ int execute_run(Program program, const RunRequest& request) {
 
     ProgressObserver observer(log, terminal_for_progress() && !request.quiet ? ShowProgress::yes : ShowProgress::no);
     Interrupt interrupt;
-    const auto document = request.role == Role::connect
-                              ? connect(request.plan, *request.address, request.retry, observer, interrupt.token())
-                              : run(request.plan, observer, interrupt.token());
+    const auto document = measured(request, observer, interrupt.token());
     observer.clear();
 
     const bool print_table = !request.quiet && !uses_standard_output(request);

@@ -172,6 +172,8 @@ RunRequest parse_run_arguments(Program program, RunVerb verb, const std::vector<
         auto tests = at(where, [&] { return make_tests(merged, defaults, modules, use); });
         if (program == Program::ipc_benchmark && merged.shm_direct.value_or(false) && !merged.mode)
             request.notes = {"--shm-direct implies --blocking"};
+        if (!where.empty())
+            request.places.insert(request.places.end(), tests.size(), where);
         std::move(tests.begin(), tests.end(), std::back_inserter(request.plan.tests));
     }
     check_use(program, use, request.notes);

@@ -36,6 +36,7 @@ enum class Role {
 struct RunRequest {
     bool help = false; // print help_text(run_grammar(...)); nothing else is set
     Plan plan;
+    std::vector<std::string> places; // of each test of the plan, where a suite file has it: "suite.yaml:4"
     Role role = Role::local;
     std::optional<ControlAddress> address;            // of the drop-in's ends; the verb connect takes it apart itself
     std::chrono::nanoseconds retry{0};                // connect: try so long to reach the server

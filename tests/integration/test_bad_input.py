@@ -137,7 +137,16 @@ def test_huge_values_of_the_other_programs(ipcmark, ipc_benchmark, case):
 
 def test_huge_values_in_a_suite(ipcmark):
     (ipcmark.folder / "suite.yaml").write_text("tests:\n  - size: 64\n  - size: 1T\n")
-    assert_refused(ipcmark("--suite", "suite.yaml"), "ipcmark", "1099511627776", "available")
+    assert_refused(ipcmark("--suite", "suite.yaml"), "ipcmark", "suite.yaml:3", "1099511627776", "available")
+
+
+@pytest.mark.parametrize(
+    "test", ["mechanism: udx", "{mechanism: uds, module-option: {typ: x}}", "client-affinity: 4000", "rate: 0.00001"]
+)
+def test_a_test_of_a_suite_that_cannot_be_run_is_named_by_its_line(ipcmark, test):
+    test = test if test.startswith("{") else "{" + test + "}"
+    (ipcmark.folder / "suite.yaml").write_text(f"tests:\n  - size: [64, 1K]\n\n  - {test}\n")
+    assert_refused(ipcmark("--suite", "suite.yaml"), "ipcmark", "suite.yaml:4")
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
