@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/command_line.hpp"
+#include "host/standard_output.hpp"
 #include "host/text_table.hpp"
 #include "host/verbs.hpp"
 #include "result/compare.hpp"
@@ -186,7 +187,7 @@ std::string as_json_text(const Comparison& comparison) {
 int verb_compare(const Invocation& invocation) {
     const Arguments arguments = parse_command_line(grammar(), invocation.arguments);
     if (arguments.help) {
-        fmt::print("{}", help_text(grammar()));
+        print(help_text(grammar()));
         return exit_ok;
     }
     const double threshold =
@@ -194,8 +195,7 @@ int verb_compare(const Invocation& invocation) {
     const ImportedDocument a = import_file(arguments.positionals.at(0));
     const ImportedDocument b = import_file(arguments.positionals.at(1));
     const Comparison comparison = compare(a, b, threshold);
-    fmt::print("{}",
-               arguments.flag("json") ? as_json_text(comparison) : as_text(comparison, a, b, colour_of(STDOUT_FILENO)));
+    print(arguments.flag("json") ? as_json_text(comparison) : as_text(comparison, a, b, colour_of(STDOUT_FILENO)));
     return arguments.flag("fail-on-regression") && comparison.any_regression() ? exit_failed : exit_ok;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/new_module/templates.hpp"
+#include "host/standard_output.hpp"
 #include "host/verbs.hpp"
 
 #include <ipcmark/module.h>
@@ -116,7 +117,12 @@ void check_name(const std::string& id) {
 }
 
 void write_file(const fs::path& path, const std::string& text) {
-    fs::create_directories(path.parent_path());
+    std::error_code error;
+    fs::create_directories(path.parent_path(), error);
+    if (error) {
+        throw UsageError(fmt::format("cannot make the folder {}: {}; choose another with --dir",
+                                     path.parent_path().string(), error.message()));
+    }
     errno = 0;
     std::ofstream file(path);
     file << text;
@@ -159,7 +165,7 @@ std::string readme(const std::string& language, const std::string& id) {
 int verb_new_module(const Invocation& invocation) {
     const auto arguments = parse_command_line(grammar(), invocation.arguments);
     if (arguments.help) {
-        fmt::print("{}", help_text(grammar()));
+        print(help_text(grammar()));
         return exit_ok;
     }
     const auto& id = arguments.positionals.front();
@@ -182,7 +188,7 @@ int verb_new_module(const Invocation& invocation) {
         }
     }
     write_file(folder / "README.md", readme(language, id));
-    fmt::print("{}", next_steps(language, id, folder));
+    print(next_steps(language, id, folder));
     return exit_ok;
 }
 

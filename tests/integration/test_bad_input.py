@@ -149,6 +149,11 @@ def test_a_test_of_a_suite_that_cannot_be_run_is_named_by_its_line(ipcmark, test
     assert_refused(ipcmark("--suite", "suite.yaml"), "ipcmark", "suite.yaml:4")
 
 
+def test_a_folder_for_a_new_module_that_cannot_be_made(ipcmark):
+    (ipcmark.folder / "file").write_text("")
+    assert_refused(ipcmark("new-module", "mine", "--dir", "file/mine"), "ipcmark", "file/mine", "--dir")
+
+
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_what_the_caller_has_closed_is_written_into_nothing_else(ipcmark, closed):
     """The descriptor would else belong to the first thing that is opened: an output, or a worker's connection."""
