@@ -2,6 +2,7 @@
 #include "run/direction_run.hpp"
 
 #include "run/assemble.hpp"
+#include "run/message_memory.hpp"
 #include "run/probe.hpp"
 #include "run/progress_watch.hpp"
 #include "run/rfc3339.hpp"
@@ -103,9 +104,10 @@ private:
                 drain_->drain();
             const auto now = SteadyClock::now();
             if (!measuring_) {
-                if (now > set_up_end)
-                    cause_.note(CauseKind::fault,
-                                fmt::format("module '{}' hangs: {}", plan_.mechanism, pending_step()));
+                if (now > set_up_end) {
+                    awaiting_other_side_ = false;
+                    note_stuck(fmt::format("module '{}' hangs: {} does not return", plan_.mechanism, pending_call()));
+                }
                 if (stop_asked_)
                     return;
                 continue;
@@ -125,15 +127,17 @@ private:
         const auto now = SteadyClock::now();
         if (!cause_seen_at_)
             cause_seen_at_ = now;
+        if (awaiting_other_side_)
+            return false;
         return !cause_.may_improve() || now > *cause_seen_at_ + better_word_limit;
     }
 
-    [[nodiscard]] std::string pending_step() const {
+    [[nodiscard]] const char* pending_call() const {
         if (!server_.listening)
-            return "the server worker does not come to listen";
-        if (!client_.ready)
-            return "the client worker does not come to connect";
-        return "the server worker does not come to accept";
+            return "listen, in the server worker,";
+        if (!client_.ready && !client_.finished)
+            return "connect, in the client worker,";
+        return "accept, in the server worker,";
     }
 
     void check_time(SteadyClock::time_point now) {
@@ -157,11 +161,33 @@ private:
                             fmt::format("module '{}' does not come back from an interrupted receive", plan_.mechanism));
             return;
         }
-        if (watch_.idle() > stall_limit + slowest_pace())
-            cause_.note(CauseKind::fault,
-                        fmt::format("no message has moved for {}: module '{}' is stuck (a window or message that does "
-                                    "not fit its buffers does that, too)",
-                                    format_duration(stall_limit), plan_.mechanism));
+        if (const auto limit = stall_limit + slowest_pace() + filling_time(); watch_.idle() > limit)
+            note_stuck(fmt::format("no message has moved for {}: module '{}' is stuck (a window or message that does "
+                                   "not fit its buffers does that, too)",
+                                   format_duration(limit), plan_.mechanism));
+    }
+
+    // The module is not to blame for a worker that somebody has stopped.
+    void note_stuck(const std::string& otherwise) {
+        for (const Side* side : {&server_, &client_})
+            if (!side->gone && side->link->stopped()) {
+                cause_.note(CauseKind::fault,
+                            fmt::format("nothing moves: the {} worker of module '{}' is stopped, by SIGSTOP or a "
+                                        "debugger",
+                                        role_name(side->role), plan_.mechanism));
+                return;
+            }
+        cause_.note(CauseKind::fault, otherwise);
+    }
+
+    // For what the workers do with their memory before the first message and with every one, on a slow machine.
+    [[nodiscard]] std::chrono::nanoseconds filling_time() const {
+        constexpr double slowest_copy_bytes_per_ms = 100e3;
+        const WorkerJob& job = request_.client_job;
+        const auto bytes = static_cast<double>(message_memory_bytes(job, Role::server, false)) +
+                           static_cast<double>(message_memory_bytes(job, Role::client, false)) +
+                           static_cast<double>(job.message_size);
+        return std::chrono::milliseconds(static_cast<std::int64_t>(bytes / slowest_copy_bytes_per_ms));
     }
 
     // What may pass between two messages by the plan itself.
@@ -251,6 +277,7 @@ private:
 
     void handle_death(Side& side, const std::string& end) {
         side.gone = true;
+        awaiting_other_side_ = false;
         // A worker that ends well after it has said what is wrong has nothing to add.
         if (end.empty() && (leaving_ || (side.finished && cause_.found())))
             return;
@@ -263,10 +290,11 @@ private:
         cause_.note(CauseKind::death,
                     fmt::format("the {} worker of module '{}' {}{}", role_name(side.role), plan_.mechanism,
                                 end.starts_with("exit code") ? "ended with " + end : how,
-                                leaving_       ? " while it closed, after the measurement"
-                                : was_finished ? " after its part of the measurement"
-                                : measuring_   ? " in the middle of the measurement"
-                                               : " while it was being set up"));
+                                leaving_                 ? " while it closed, after the measurement"
+                                : was_finished           ? " after its part of the measurement"
+                                : !measuring_            ? " while it was being set up"
+                                : watch_.messages() == 0 ? " during the warm-up"
+                                                         : " in the middle of the measurement"));
     }
 
     void handle(Side& side, const boost::json::object& message) {
@@ -290,6 +318,10 @@ private:
             outcome_.usage_error = outcome_.usage_error || usage;
             const bool consequence =
                 status == IPCMARK_PEER_GONE || status == IPCMARK_NOT_CONNECTED || status == IPCMARK_TIMED_OUT;
+            // The other side's call is still under way: it may be what this side has waited for in vain.
+            const Side& other = side.role == Role::server ? client_ : server_;
+            awaiting_other_side_ =
+                status == IPCMARK_TIMED_OUT && !measuring_ && !other.ready && !other.finished && !cause_.found();
             cause_.note(consequence ? CauseKind::consequence : CauseKind::fault, text_field(message, "text"));
         } else {
             throw RunError(fmt::format("unknown message '{}'", type));
@@ -298,6 +330,7 @@ private:
 
     void handle_ready(Side& side, const boost::json::object& message) {
         side.ready = true;
+        awaiting_other_side_ = false;
         if (!outcome_.module || side.role == Role::client) {
             outcome_.module = identity_from_json(object_field(message, "module"));
             outcome_.options.clear();
@@ -378,14 +411,18 @@ private:
         if (result.throughput.total_messages == 0 && outcome_.failure)
             return;
         result.timestamp = timestamp;
+        if (result.throughput.total_messages == 0) {
+            outcome_.failure = stop_asked_ ? "interrupted before the first measured message"
+                               : plan_.duration && result.delivery.sent == 0
+                                   ? fmt::format("no message was measured within the duration of {}; give a longer one",
+                                                 format_duration(*plan_.duration))
+                                   : fmt::format("module '{}' delivered no message", plan_.mechanism);
+            return;
+        }
         if (stop_asked_ && result.partial && !outcome_.failure)
             outcome_.failure = fmt::format("interrupted after {} messages; what was measured is kept",
                                            result.throughput.total_messages);
-        if (result.throughput.total_messages != 0)
-            outcome_.result = std::move(result);
-        else if (!outcome_.failure)
-            outcome_.failure = stop_asked_ ? "interrupted before the first message"
-                                           : fmt::format("module '{}' delivered no message", plan_.mechanism);
+        outcome_.result = std::move(result);
     }
 
     const DirectionRequest& request_;
@@ -397,6 +434,7 @@ private:
     Side client_{Role::client, nullptr};
     FailureCause cause_;
     std::optional<SteadyClock::time_point> cause_seen_at_;
+    bool awaiting_other_side_ = false;
     bool measuring_ = false;
     SteadyClock::time_point measuring_since_{};
     SteadyClock::time_point next_report_{};

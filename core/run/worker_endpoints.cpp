@@ -6,6 +6,7 @@
 
 #include <ipcmark/units.hpp>
 
+#include <algorithm>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -29,7 +30,8 @@ LoopSettings make_settings(const WorkerJob& job, const Module& module, const Tic
     settings.wait = job.wait;
     settings.size = job.message_size;
     settings.warmup = job.warmup;
-    settings.duration_ticks = job.duration_ns == 0 ? 0 : scale.to_ticks(job.duration_ns);
+    // A counter of some MHz has no tick for a few nanoseconds, and no ticks would mean a run by count.
+    settings.duration_ticks = job.duration_ns == 0 ? 0 : std::max<std::uint64_t>(1, scale.to_ticks(job.duration_ns));
     settings.window = job.window;
     settings.batch = job.batch;
     settings.delay_ticks = job.send_delay_ns == 0 ? 0 : scale.to_ticks(job.send_delay_ns);

@@ -20,6 +20,8 @@ public:
     [[nodiscard]] virtual int end_descriptor() const noexcept = 0;
     // How it ended, empty if well; nothing while it runs.
     [[nodiscard]] virtual std::optional<std::string> ended() = 0;
+    // By a signal or a debugger, where this end can know.
+    [[nodiscard]] virtual bool stopped() const noexcept { return false; }
     virtual void kill() noexcept = 0;
     // A message that the link itself understands is taken by it; false: it is the coordinator's.
     virtual bool handle(const boost::json::object& /*message*/) { return false; }
@@ -31,6 +33,7 @@ public:
     [[nodiscard]] ControlChannel& channel() noexcept override { return process_.channel(); }
     [[nodiscard]] int end_descriptor() const noexcept override { return process_.pidfd(); }
     [[nodiscard]] std::optional<std::string> ended() override { return process_.ended(); }
+    [[nodiscard]] bool stopped() const noexcept override { return process_.stopped(); }
     void kill() noexcept override { process_.kill(); }
 
 private:

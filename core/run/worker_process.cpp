@@ -111,6 +111,12 @@ std::optional<std::string> WorkerProcess::ended() {
     return end_;
 }
 
+bool WorkerProcess::stopped() const noexcept {
+    siginfo_t info{};
+    return pid_ > 0 && !end_ && waitid(P_PID, static_cast<id_t>(pid_), &info, WSTOPPED | WNOHANG | WNOWAIT) == 0 &&
+           info.si_pid == pid_;
+}
+
 void WorkerProcess::kill() noexcept {
     if (pid_ > 0 && !end_)
         ::kill(pid_, SIGKILL);

@@ -34,6 +34,7 @@ public:
 
     // How it ended, "killed by signal 9 (Killed)", "exit code 3"; empty for exit code 0; nothing while it runs.
     std::optional<std::string> ended();
+    [[nodiscard]] bool stopped() const noexcept;
     void kill() noexcept;
 
 private:

@@ -154,6 +154,12 @@ def test_a_folder_for_a_new_module_that_cannot_be_made(ipcmark):
     assert_refused(ipcmark("new-module", "mine", "--dir", "file/mine"), "ipcmark", "file/mine", "--dir")
 
 
+def test_a_duration_too_short_for_a_message_is_not_the_modules_fault(ipcmark):
+    done = ipcmark("run", "-m", "uds", "-d", "1ns", "-q", "--one-way")
+    assert done.returncode == 1
+    assert "within the duration of 1ns" in done.stderr and "module" not in done.stderr
+
+
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_what_the_caller_has_closed_is_written_into_nothing_else(ipcmark, closed):
     """The descriptor would else belong to the first thing that is opened: an output, or a worker's connection."""

@@ -14,10 +14,10 @@ from support import DURATIONS, MECHANISMS, TIMEOUT_S, measuring_workers
 WAITS = ["block", "spin"]
 
 
-def started(ipcmark, mechanism, *arguments, messages=20):
-    """A run that does not end by itself, with its two workers well into the measurement."""
+def started(ipcmark, mechanism, *arguments, messages=20, warmup=10, direction="--round-trip"):
+    """A run that does not end by itself, with its two workers well into it."""
     run = ipcmark.start(
-        *["run", "-m", mechanism, "-s", 64, "-d", "1h", "-w", 10, "--round-trip", "-q", "-o", "r.json", *arguments]
+        *["run", "-m", mechanism, "-s", 64, "-d", "1h", "-w", warmup, direction, "-q", "-o", "r.json", *arguments]
     )
     workers = measuring_workers(run, messages)
     assert workers, run.stderr.read()
@@ -70,6 +70,16 @@ def test_an_interrupted_run_keeps_what_it_measured(ipcmark, mechanism, number):
     assert measured["partial"]
     assert measured["latency"]["total_samples"] > 100
     assert sum(count for _, _, count in measured["latency"]["histogram"]) == measured["latency"]["total_samples"]
+
+
+@pytest.mark.parametrize(("number", "reason"), [(signal.SIGINT, "before the first measured"), (None, "the warm-up")])
+def test_what_ends_in_the_warm_up_is_said_to(ipcmark, number, reason):
+    run, workers = started(ipcmark, "uds", warmup="1G", direction="--one-way")
+    os.kill(run.pid if number else workers[0], number or signal.SIGKILL)
+    run.wait(timeout=TIMEOUT_S)
+    result = document_of(ipcmark)["results"][0]
+    assert reason in result["status"]["Failure"]
+    assert result["one_way_results"] is None
 
 
 def test_ctrl_c_reaches_the_whole_group_and_is_survived(ipcmark):

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catch.hpp"
+#include "run/worker_process.hpp"
+
+#include <chrono>
+#include <csignal>
+#include <thread>
+
+using namespace ipcmark;
+using namespace std::chrono_literals;
+
+namespace {
+
+bool becomes(const WorkerProcess& worker, bool stopped) {
+    for (int turn = 0; turn < 1000 && worker.stopped() != stopped; ++turn)
+        std::this_thread::sleep_for(10ms);
+    return worker.stopped() == stopped;
+}
+
+} // namespace
+
+TEST_CASE("a worker that somebody has stopped is known as that, and is no longer once it goes on", "[worker]") {
+    auto worker = WorkerProcess::spawn(-1);
+    CHECK_FALSE(worker.stopped());
+    REQUIRE(kill(worker.pid(), SIGSTOP) == 0);
+    CHECK(becomes(worker, true));
+    CHECK(worker.stopped()); // looking takes nothing away
+    CHECK_FALSE(worker.ended());
+    REQUIRE(kill(worker.pid(), SIGCONT) == 0);
+    CHECK(becomes(worker, false));
+}
