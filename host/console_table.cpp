@@ -2,6 +2,7 @@
 #include "host/console_table.hpp"
 
 #include "host/text_table.hpp"
+#include "result/wait_policy_names.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -26,18 +27,6 @@ std::string given_options(const TestResult& result) {
     return text;
 }
 
-std::string wait_of(const TestResult& result) {
-    switch (result.plan.wait) {
-    case WaitPolicy::spin:
-        return "spin";
-    case WaitPolicy::adaptive:
-        return "adaptive";
-    case WaitPolicy::block:
-        break;
-    }
-    return "block";
-}
-
 std::string cpus_of(const TestResult& result) {
     const auto list = [](const std::vector<int>& cpus) {
         return cpus.empty() ? std::string("any") : fmt::format("{}", fmt::join(cpus, ","));
@@ -57,7 +46,7 @@ constexpr Varying varying_columns[] = {
     {"conc", Align::right, [](const TestResult& r) { return std::to_string(r.plan.concurrency); }},
     {"mode", Align::left,
      [](const TestResult& r) { return std::string(r.plan.mode == Mode::blocking ? "blocking" : "async"); }},
-    {"wait", Align::left, wait_of},
+    {"wait", Align::left, [](const TestResult& r) { return std::string(wait_policy_name(r.plan.wait)); }},
     {"access", Align::left,
      [](const TestResult& r) { return std::string(r.plan.access == Access::direct ? "direct" : "copy"); }},
     {"rate", Align::right,

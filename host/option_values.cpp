@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/option_values.hpp"
 
+#include "result/wait_policy_names.hpp"
+
 #include <ipcmark/units.hpp>
 
 #include <charconv>
@@ -42,11 +44,13 @@ std::vector<int> parse_cpus(const Values& values) {
     return parse_cpu_list(joined);
 }
 
+WaitPolicy parse_wait_policy(const std::string& text) {
+    return choose(text, wait_policy_names);
+}
+
 std::pair<WaitPolicy, std::optional<std::chrono::nanoseconds>> parse_wait(const std::string& text) {
     const auto colon = text.find(':');
-    const auto policy = choose<WaitPolicy>(
-        text.substr(0, colon),
-        {{"block", WaitPolicy::block}, {"spin", WaitPolicy::spin}, {"adaptive", WaitPolicy::adaptive}});
+    const auto policy = parse_wait_policy(text.substr(0, colon));
     if (colon == std::string::npos)
         return {policy, std::nullopt};
     if (policy != WaitPolicy::adaptive)

@@ -7,12 +7,13 @@
 #include <ipcmark/run.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <initializer_list>
 #include <limits>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -32,6 +33,7 @@ std::chrono::nanoseconds more_than_zero(const std::string& text);
 double parse_percentile(const std::string& text);
 // "0-2 5", "0-2,5"
 std::vector<int> parse_cpus(const Values& values);
+WaitPolicy parse_wait_policy(const std::string& text);
 // "spin", "adaptive:50us"
 std::pair<WaitPolicy, std::optional<std::chrono::nanoseconds>> parse_wait(const std::string& text);
 // "NAME=VALUE"
@@ -52,9 +54,10 @@ template <class T, class Parse> std::vector<T> each(const Values& values, Parse 
 }
 
 // One of the names given, or an error that lists them.
-template <class T> T choose(const std::string& text, std::initializer_list<std::pair<const char*, T>> choices) {
+template <class T, std::size_t count>
+T choose(const std::string& text, const std::pair<T, std::string_view> (&choices)[count]) {
     std::string names;
-    for (const auto& [name, value] : choices) {
+    for (const auto& [value, name] : choices) {
         if (text == name)
             return value;
         names += (names.empty() ? "" : ", ") + std::string(name);

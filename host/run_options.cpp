@@ -235,7 +235,7 @@ const std::vector<RunOption>& table() {
          run,
          [](RunSettings& s, const Values& v) {
              s.wide.schema =
-                 choose<Schema>(v.front(), {{"ipcmark", Schema::ipcmark}, {"rusty-comms", Schema::rusty_comms}});
+                 choose<Schema>(v.front(), {{Schema::ipcmark, "ipcmark"}, {Schema::rusty_comms, "rusty-comms"}});
          }},
         {{"--csv", "FILE", optional_value, output_group,
           fmt::format("Write one line for each test and direction as CSV. Without a FILE: {}; '-' as for -o.",
@@ -292,7 +292,7 @@ const std::vector<RunOption>& table() {
          [](RunSettings& s, const Values& v) {
              s.wide.clock = choose<ClockChoice>(
                  v.front(),
-                 {{"auto", ClockChoice::automatic}, {"tsc", ClockChoice::tsc}, {"monotonic", ClockChoice::monotonic}});
+                 {{ClockChoice::automatic, "auto"}, {ClockChoice::tsc, "tsc"}, {ClockChoice::monotonic, "monotonic"}});
          }},
         {{"--suite,--config", "FILE", one, run_group,
           "Read the tests from a suite file in YAML (or JSON, or flat TOML). What the command line says wins.", ""},

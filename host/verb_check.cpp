@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/check/child.hpp"
+#include "host/check/context.hpp"
 #include "host/check/report.hpp"
 #include "host/check/runner.hpp"
+#include "host/option_values.hpp"
 #include "host/run_options.hpp"
+#include "host/standard_output.hpp"
+#include "host/text_table.hpp"
 #include "host/verbs.hpp"
+#include "module/elf_file.hpp"
 #include "result/output_file.hpp"
 
 #include <ipcmark/modules.hpp>
@@ -13,6 +18,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -50,15 +56,6 @@ Grammar grammar() {
     return grammar;
 }
 
-WaitPolicy parse_wait(const std::string& text) {
-    for (const auto wait : {WaitPolicy::block, WaitPolicy::spin, WaitPolicy::adaptive}) {
-        if (check::wait_name(wait) == text) {
-            return wait;
-        }
-    }
-    throw UsageError(fmt::format("--wait: '{}' is no wait policy; there are block, spin and adaptive", text));
-}
-
 // A file of that name, else the module of that id.
 std::filesystem::path module_path(const std::string& text, const ModuleSearch& search) {
     std::error_code error;
@@ -71,37 +68,44 @@ std::filesystem::path module_path(const std::string& text, const ModuleSearch& s
     return std::filesystem::canonical(find_module(search, text).path);
 }
 
+// What is no shared object for this machine would fail every test, and say nothing about the contract.
+void check_file(const std::filesystem::path& path) {
+    try {
+        const ElfFile file(path);
+    } catch (const ElfError& error) {
+        throw UsageError(fmt::format("'{}' {}; give a module, the shared object that its build has made", path.string(),
+                                     error.what()));
+    }
+}
+
 check::Request request_of(const Arguments& arguments) {
     check::Request request;
-    for (const auto& text : arguments.values.contains("module-option") ? arguments.values.at("module-option")
-                                                                       : std::vector<std::string>{}) {
-        const auto equals = text.find('=');
-        if (equals == std::string::npos || equals == 0) {
-            throw UsageError(fmt::format("--module-option: '{}' is not NAME=VALUE", text));
-        }
-        request.options[text.substr(0, equals)] = text.substr(equals + 1);
-    }
     request.only = arguments.list("only");
-    if (arguments.has("wait")) {
-        request.waits.clear();
-        for (const auto& text : arguments.list("wait")) {
-            request.waits.push_back(parse_wait(text));
+    const auto read = [&](const std::string& name, const auto& set) {
+        if (!arguments.has(name)) {
+            return;
         }
-    }
-    if (arguments.has("timeout")) {
         try {
-            request.test_timeout = parse_duration(arguments.values.at("timeout").front());
+            set(arguments.values.at(name));
         } catch (const UsageError& error) {
-            throw UsageError(fmt::format("--timeout: {}", error.what()));
+            throw UsageError(fmt::format("--{} {}", name, error.what()));
         }
-    }
+    };
+    read("module-option", [&](const Values& values) {
+        for (const auto& text : values) {
+            auto [name, value] = parse_assignment(text);
+            request.options[name] = std::move(value);
+        }
+    });
+    read("wait", [&](const Values& values) { request.waits = each<WaitPolicy>(values, parse_wait_policy); });
+    read("timeout", [&](const Values& values) { request.test_timeout = more_than_zero(values.front()); });
     request.in_process = arguments.flag("in-process");
     return request;
 }
 
 int print_list(const check::Request& request, bool as_json, Colour colour) {
     const auto cases = check::selected_cases(request);
-    fmt::print("{}", as_json ? check::list_json_text(cases) : check::list_text(cases, colour));
+    print(as_json ? check::list_json_text(cases) : check::list_text(cases, colour));
     return exit_ok;
 }
 
@@ -120,7 +124,7 @@ int verb_check(const Invocation& invocation) {
     }
     const auto arguments = parse_command_line(form, words);
     if (arguments.help) {
-        fmt::print("{}", help_text(grammar()));
+        print(help_text(grammar()));
         return exit_ok;
     }
     auto request = request_of(arguments);
@@ -130,21 +134,27 @@ int verb_check(const Invocation& invocation) {
         return print_list(request, as_json, colour);
     }
     request.module = module_path(arguments.positionals.front(), module_search_of(arguments));
+    check_file(request.module);
     const auto cases = check::selected_cases(request);
     if (arguments.has("junit")) {
         check_output(arguments.values.at("junit").front());
     }
     std::vector<check::CaseResult> results;
     const bool quiet = arguments.flag("quiet");
+    bool said_not_loaded = false; // by one test for all of them
     check::run_cases(request, cases, [&](const check::CaseResult& result) {
         results.push_back(result);
         const bool good = result.outcome == check::Outcome::pass || result.outcome == check::Outcome::skip;
-        if (!as_json && !(quiet && good)) {
-            fmt::print("{}", check::result_text(result, colour));
-            std::fflush(stdout);
+        const bool repeats = result.reason.starts_with(check::not_loaded) && std::exchange(said_not_loaded, true);
+        if (!as_json && !(quiet && good) && !repeats) {
+            print(check::result_text(result, colour));
+            flush_standard_output();
         }
     });
-    fmt::print("{}", as_json ? check::json_text(request, results) : check::summary_text(results, colour));
+    if (said_not_loaded && !as_json && !quiet) {
+        print(paragraph("skip    ", "all others that need a module that can be loaded", Style::yellow, colour));
+    }
+    print(as_json ? check::json_text(request, results) : check::summary_text(results, colour));
     if (arguments.has("junit")) {
         write_output(arguments.values.at("junit").front(), check::junit_text(request, results));
     }

@@ -3,6 +3,7 @@
 
 #include "result/codec.hpp"
 #include "result/summary.hpp"
+#include "result/wait_policy_names.hpp"
 
 #include <ipcmark/document.hpp>
 
@@ -102,10 +103,7 @@ template <> struct Names<Mode> {
     static constexpr std::pair<Mode, std::string_view> names[] = {{Mode::blocking, "blocking"},
                                                                   {Mode::asynchronous, "asynchronous"}};
 };
-template <> struct Names<WaitPolicy> {
-    static constexpr std::pair<WaitPolicy, std::string_view> names[] = {
-        {WaitPolicy::block, "block"}, {WaitPolicy::spin, "spin"}, {WaitPolicy::adaptive, "adaptive"}};
-};
+template <> struct Names<WaitPolicy> { static constexpr const auto& names = wait_policy_names; };
 template <> struct Names<FirstMessage> {
     static constexpr std::pair<FirstMessage, std::string_view> names[] = {{FirstMessage::drop, "drop"},
                                                                           {FirstMessage::keep, "keep"}};

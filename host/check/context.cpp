@@ -2,24 +2,13 @@
 #include "host/check/context.hpp"
 
 #include "module/capability_names.hpp"
+#include "result/wait_policy_names.hpp"
 
 #include <string_view>
 
 #include <fmt/format.h>
 
 namespace ipcmark::check {
-
-std::string wait_name(WaitPolicy wait) {
-    switch (wait) {
-    case WaitPolicy::spin:
-        return "spin";
-    case WaitPolicy::adaptive:
-        return "adaptive";
-    case WaitPolicy::block:
-        break;
-    }
-    return "block";
-}
 
 void skip_unless_applicable(Context& context) {
     const auto& test = context.test();
@@ -56,7 +45,7 @@ std::shared_ptr<const Module> Context::module_pointer() {
             if (std::string_view(test_.id) == "loading.accepted") {
                 fail(error.what());
             }
-            skip(fmt::format("the module cannot be loaded: {}", error.what()));
+            skip(fmt::format("{}: {}", not_loaded, error.what()));
         }
         values_ = module_->parse_options(subject_.options);
         Sandbox::step(test_.id);
@@ -152,7 +141,7 @@ namespace {
 // A wait policy but `block` may be refused: then there is nothing to test with it.
 void skip_if_refused(ipcmark_status status, const Subject& subject) {
     if (status == IPCMARK_UNSUPPORTED && subject.wait != WaitPolicy::block) {
-        skip("the module refuses the wait policy " + wait_name(subject.wait));
+        skip(fmt::format("the module refuses the wait policy {}", wait_policy_name(subject.wait)));
     }
 }
 

@@ -114,9 +114,10 @@ private:
     OptionValues values_;
 };
 
+// How the reason begins of a test that was skipped because nothing can be tested.
+inline constexpr const char* not_loaded = "the module cannot be loaded";
+
 // Ends the test as skipped if the module does not claim or have what the test is about.
 void skip_unless_applicable(Context& context);
-
-[[nodiscard]] std::string wait_name(WaitPolicy wait);
 
 } // namespace ipcmark::check

@@ -3,6 +3,7 @@
 
 #include "host/text_table.hpp"
 #include "result/json_text.hpp"
+#include "result/wait_policy_names.hpp"
 
 #include <fmt/format.h>
 
@@ -125,7 +126,7 @@ std::string json_text(const Request& request, const std::vector<CaseResult>& res
         tests.push_back({
             {"name", result.which.name},
             {"id", result.which.test->id},
-            {"wait", wait_name(result.which.wait)},
+            {"wait", wait_policy_name(result.which.wait)},
             {"outcome", outcome_name(result.outcome)},
             {"reason", result.reason},
             {"output", result.output},

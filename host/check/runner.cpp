@@ -3,6 +3,7 @@
 
 #include "host/check/child.hpp"
 #include "host/check/scratch.hpp"
+#include "result/wait_policy_names.hpp"
 
 #include <ipcmark/module_kit/fd.hpp>
 #include <ipcmark/run.hpp>
@@ -249,7 +250,7 @@ std::vector<Case> selected_cases(const Request& request) {
             continue;
         }
         for (const auto wait : request.waits) {
-            all.push_back({&test, wait, fmt::format("{}@{}", test.id, wait_name(wait))});
+            all.push_back({&test, wait, fmt::format("{}@{}", test.id, wait_policy_name(wait))});
         }
     }
     if (request.only.empty()) {

@@ -7,7 +7,7 @@ import time
 import xml.etree.ElementTree as xml
 
 import pytest
-from support import FIXTURES, TIMEOUT_S
+from support import BUILD_ROOT, FIXTURES, TIMEOUT_S
 
 GOOD = FIXTURES / "fixture-good.so"
 HANGS = FIXTURES / "fixture-ignores-accept-timeout.so"
@@ -73,14 +73,34 @@ def test_bad_input(ipcmark, arguments, words):
     assert len(done.stderr.splitlines()) == 1 and words in done.stderr
 
 
-def test_what_is_no_module_fails_by_name(ipcmark, tmp_path):
+def test_what_is_no_shared_object_is_refused_in_one_line(ipcmark, tmp_path):
     file = tmp_path / "text.so"
     file.write_text("not a module")
+    done = ipcmark("check", file)
+    assert done.returncode == 2 and done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1 and "is not an ELF file" in done.stderr
+
+
+def test_what_is_no_module_fails_by_name(ipcmark):
+    file = BUILD_ROOT / "core" / "libipcmark.so"
     done = ipcmark("check", file, "--only", "loading.*", "messages.order", "--json")
     assert done.returncode == 1
     outcomes = {test["name"]: test["outcome"] for test in json.loads(done.stdout)["tests"]}
     assert outcomes["loading.symbol"] == "fail"
     assert outcomes["messages.order@block"] == "skip"
+    # What cannot be tested is said once, not two hundred times.
+    text = ipcmark("check", file, "--only", "loading.symbol", "messages.*", "sizes.*").stdout
+    assert text.count("cannot be loaded:") == 1 and "loading.symbol" in text
+
+
+def test_a_reader_that_went_away_or_a_full_disk_costs_no_report(ipcmark, tmp_path):
+    report = tmp_path / "report.xml"
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        process = ipcmark.start("check", GOOD, "--only", "loading.symbol", "--junit", report, stdout=full)
+        errors = process.communicate(timeout=60)[1]
+    assert process.returncode == 1
+    assert errors.splitlines() == ["ipcmark: cannot write to standard output: No space left on device"]
+    assert "loading.symbol" in report.read_text()
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
