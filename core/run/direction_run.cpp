@@ -31,9 +31,9 @@ constexpr auto stop_flag_limit = 1s;      // for a loop to see the stop flag by 
 // A virtual machine may have a CPU taken away for seconds. A worker that was on it is not lossy, hung or healthy: it is
 // late, and judged by these only after more than that.
 constexpr auto drain_limit = 6s; // for the server to take what the client has sent, while nothing arrives
-constexpr auto obey_limit =
-    6s; // for a loop to end after an interrupt (the ABI says 100 ms), or to die of its own cause
+constexpr auto obey_limit = 6s;  // for a loop to end after an interrupt (100 ms by the ABI), or a process that dies
 constexpr auto leave_limit = 8s; // for a worker to close everything and end
+constexpr auto set_up_obey_limit = 1s;
 constexpr auto tick = 50ms;
 constexpr auto streaming_tick = 5ms;
 
@@ -367,7 +367,8 @@ private:
         if (cause_.found() || stop_asked_) {
             interrupt(server_);
             interrupt(client_);
-            wait_until_finished(interrupted_at_ + obey_limit);
+            // One that was not told to connect yet has nothing to finish.
+            wait_until_finished(interrupted_at_ + (measuring_ ? obey_limit : set_up_obey_limit));
         }
         leaving_ = true;
         for (Side* side : {&server_, &client_})
