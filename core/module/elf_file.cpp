@@ -27,6 +27,8 @@ constexpr std::uint64_t most_segments = 256;
 constexpr std::uint64_t most_dynamic_entries = 4096;
 // A module exports one symbol; a library with more than this is none, and reading on would only cost time.
 constexpr std::uint64_t most_symbols = 1'000'000;
+// The same for their names: a file may have holes, so its size alone does not keep what it claims within the memory.
+constexpr std::uint64_t most_name_bytes = std::uint64_t{64} << 20;
 constexpr std::size_t longest_name = 1024;
 
 std::string machine_name(unsigned machine) {
@@ -222,6 +224,8 @@ std::vector<ElfSymbol> ElfFile::exported_symbols() const {
         return {};
     if (count * sizeof(Elf64_Sym) > file_size_ || string_table_size_ > file_size_)
         damaged("its symbol table is larger than the file");
+    if (string_table_size_ > most_name_bytes)
+        throw ElfError("has longer symbol names than any module");
     std::vector<Elf64_Sym> table(count);
     read_loaded(symbol_table_, std::as_writable_bytes(std::span(table)));
     std::vector<char> names(string_table_size_);

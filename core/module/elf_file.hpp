@@ -29,7 +29,8 @@ struct ElfSymbol {
 
 // A look into an ELF64 shared object without loading it: what the dynamic loader would find, read through the dynamic
 // segment (a stripped file has no sections). Every offset and count in the file is taken for a lie until it is
-// checked; a file of any content gives an answer or an ElfError, in time and memory proportional to its size.
+// checked; a file of any content gives an answer or an ElfError, in bounded memory and in time proportional to what it
+// exports.
 class ElfFile {
 public:
     // Throws ElfError for what is no shared object of this machine, or cannot be opened.

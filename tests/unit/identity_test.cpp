@@ -89,6 +89,28 @@ TEST_CASE("truncated files are refused or whole enough", "[identity]") {
     }
 }
 
+// A file with a hole costs no disk: its size bounds nothing.
+TEST_CASE("a table of names as large as a file with a hole is not read", "[identity]") {
+    constexpr std::uint64_t terabyte = std::uint64_t{1} << 40;
+    Bytes bytes = bytes_of("none");
+    const auto* const header = reinterpret_cast<const Elf64_Ehdr*>(bytes.data());
+    auto* const programs = reinterpret_cast<Elf64_Phdr*>(bytes.data() + header->e_phoff);
+    for (unsigned i = 0; i < header->e_phnum; ++i) {
+        if (programs[i].p_type == PT_LOAD && programs[i].p_offset == 0)
+            programs[i].p_filesz = programs[i].p_memsz = terabyte;
+        if (programs[i].p_type == PT_DYNAMIC)
+            for (auto* entry = reinterpret_cast<Elf64_Dyn*>(bytes.data() + programs[i].p_offset);
+                 entry->d_tag != DT_NULL; ++entry)
+                if (entry->d_tag == DT_STRSZ)
+                    entry->d_un.d_val = terabyte / 2;
+    }
+    const kit::Fd file(::memfd_create("hole", MFD_CLOEXEC));
+    REQUIRE(::write(file.get(), bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()));
+    REQUIRE(::ftruncate(file.get(), 2 * static_cast<off_t>(terabyte)) == 0);
+    CHECK(read_identity("/proc/self/fd/" + std::to_string(file.get())).rejected ==
+          "has longer symbol names than any module");
+}
+
 // The tables that the reader walks lie in the first pages and in the dynamic segment; both get most of the damage.
 TEST_CASE("files with damage anywhere are survived", "[identity]") {
     const Bytes whole = bytes_of("none");
