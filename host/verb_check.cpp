@@ -9,6 +9,7 @@
 #include "host/text_table.hpp"
 #include "host/verbs.hpp"
 #include "module/elf_file.hpp"
+#include "module/trust.hpp"
 #include "result/output_file.hpp"
 
 #include <ipcmark/modules.hpp>
@@ -60,7 +61,12 @@ Grammar grammar() {
 std::filesystem::path module_path(const std::string& text, const ModuleSearch& search) {
     std::error_code error;
     if (std::filesystem::is_regular_file(text, error)) {
-        return std::filesystem::canonical(text);
+        // As given, links and all, and before any test: some of them load the file by themselves.
+        const auto path = std::filesystem::absolute(text);
+        if (const auto reason = reason_for_distrust(path, group_rule_of(path))) {
+            throw UsageError(fmt::format("module {} {}", text, *reason));
+        }
+        return std::filesystem::canonical(path);
     }
     if (text.find('/') != std::string::npos) {
         throw UsageError(fmt::format("there is no file '{}'", text));

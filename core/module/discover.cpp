@@ -131,9 +131,7 @@ void mark_shadowed(std::vector<ModuleFolder>& folders) {
 
 ModuleFile module_at_path(const ModuleSearch& search, const std::string& text) {
     const fs::path path = fs::absolute(text);
-    const auto build_tree = build_tree_module_dir();
-    const bool is_own = build_tree && path.lexically_normal().string().starts_with(build_tree->string() + '/');
-    ModuleFile file = look_at(path, search, is_own ? GroupWritable::allowed : GroupWritable::refused);
+    ModuleFile file = look_at(path, search, group_rule_of(path));
     if (file.rejected)
         throw UsageError(fmt::format("module {} {}", text, *file.rejected));
     return file;
@@ -178,6 +176,13 @@ bool was_meant(const ModuleFile& file, const std::string& mechanism) {
 }
 
 } // namespace
+
+GroupWritable group_rule_of(const fs::path& path) {
+    const auto build_tree = build_tree_module_dir();
+    const bool is_own =
+        build_tree && fs::absolute(path).lexically_normal().string().starts_with(build_tree->string() + '/');
+    return is_own ? GroupWritable::allowed : GroupWritable::refused;
+}
 
 std::vector<ModuleFolder> discover(const ModuleSearch& search) {
     std::vector<ModuleFolder> folders;

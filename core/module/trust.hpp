@@ -21,4 +21,7 @@ enum class GroupWritable { refused, allowed };
 [[nodiscard]] std::optional<std::string> reason_for_distrust(const std::filesystem::path& path,
                                                              GroupWritable group = GroupWritable::refused);
 
+// For a file that was named by its path: the build tree's own modules may be writable by their group.
+[[nodiscard]] GroupWritable group_rule_of(const std::filesystem::path& path);
+
 } // namespace ipcmark

@@ -2,6 +2,7 @@
 """The command itself: its outputs, exit codes, bad input, and that it leaves nothing."""
 
 import json
+import shutil
 import signal
 import time
 import xml.etree.ElementTree as xml
@@ -15,11 +16,11 @@ HANGS = FIXTURES / "fixture-ignores-accept-timeout.so"
 
 def test_list_has_a_sentence_for_each_test(ipcmark):
     tests = json.loads(ipcmark("check", "--list", "--json").stdout)
-    assert len({test["id"] for test in tests}) >= 80
+    assert len({test["id"] for test in tests}) >= 150
     for test in tests:
         assert test["proves"].endswith(".") and len(test["proves"]) > 30
     groups = {test["id"].split(".")[0] for test in tests}
-    assert len(groups) == 16
+    assert len(groups) == 17
 
 
 def test_junit_and_text(ipcmark, tmp_path):
@@ -101,6 +102,18 @@ def test_a_reader_that_went_away_or_a_full_disk_costs_no_report(ipcmark, tmp_pat
     assert process.returncode == 1
     assert errors.splitlines() == ["ipcmark: cannot write to standard output: No space left on device"]
     assert "loading.symbol" in report.read_text()
+
+
+def test_what_others_could_change_is_not_loaded(ipcmark, tmp_path):
+    file = tmp_path / "loud.so"
+    shutil.copy(FIXTURES / "fixture-prints-at-load.so", file)
+    file.chmod(0o646)
+    for arguments in ([file], [file, "--only", "loading.loads"], [file, "--only", "loading.loads", "--in-process"]):
+        done = ipcmark("check", *arguments)
+        assert done.returncode == 2 and done.stdout == ""
+        assert len(done.stderr.splitlines()) == 1 and "writable by others" in done.stderr
+    file.chmod(0o644)
+    assert ipcmark("check", file, "--only", "loading.loads").returncode == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
