@@ -2,11 +2,14 @@
 // The allocator's functions, in front of those of the C library: a module that is loaded into this program calls these.
 #include "host/check/allocation_count.hpp"
 
+#include "host/check/sandbox.hpp"
+
 #include <cerrno>
 #include <cstdarg>
 #include <cstddef>
 #include <cstdint>
 
+#include <fmt/format.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -46,6 +49,15 @@ void note(unsigned long AllocationCount::*what) noexcept {
 
 } // namespace
 #endif
+
+void require_no_allocation(const AllocationCount& count, const char* functions) {
+    if (!can_count_allocations()) {
+        skip("the sanitizer has an allocator of its own, which cannot be counted");
+    }
+    require(count.sum() == 0, fmt::format("{} allocated memory {} times, freed it {} times and changed mappings {} "
+                                          "times: [hot] functions allocate nothing",
+                                          functions, count.allocated, count.freed, count.mapped));
+}
 
 CountAllocations::CountAllocations(AllocationCount& count) noexcept {
     counting = &count;

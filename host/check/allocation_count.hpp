@@ -23,4 +23,7 @@ public:
     CountAllocations& operator=(const CountAllocations&) = delete;
 };
 
+// Ends the test if `functions` of the module made any, and as skipped where they cannot be counted.
+void require_no_allocation(const AllocationCount& count, const char* functions);
+
 } // namespace ipcmark::check

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The extension ipcmark.batch/1: several messages a call.
+#include "host/check/allocation_count.hpp"
 #include "host/check/peer.hpp"
 #include "host/check/task.hpp"
 #include "host/check/waiting_call.hpp"
@@ -24,22 +25,28 @@ public:
     [[nodiscard]] std::size_t best() const { return std::min<std::size_t>(table_.max_batch, 64); }
 
     [[nodiscard]] ipcmark_status try_send(std::span<const ipcmark_tx_message> messages, std::size_t& sent) {
-        const auto status = table_.send_batch(wire_.get(), messages.data(), messages.size(), &sent);
+        const auto status =
+            counted([&] { return table_.send_batch(wire_.get(), messages.data(), messages.size(), &sent); });
         Context::in_set(status, "send_batch");
+        Sandbox::progress();
         require(status != IPCMARK_WOULD_BLOCK, "send_batch returned would_block");
         require(status != IPCMARK_OK || (sent >= 1 && sent <= messages.size()),
                 fmt::format("send_batch of {} messages returned ok and says that it sent {}", messages.size(), sent));
         return status;
     }
     [[nodiscard]] ipcmark_status try_recv(std::span<ipcmark_rx_message> messages, std::size_t& received) {
-        const auto status = table_.recv_batch(wire_.get(), messages.data(), messages.size(), &received);
+        const auto status =
+            counted([&] { return table_.recv_batch(wire_.get(), messages.data(), messages.size(), &received); });
         Context::in_set(status, "recv_batch");
+        Sandbox::progress();
         require(status != IPCMARK_WOULD_BLOCK, "recv_batch returned would_block");
         require(status != IPCMARK_OK || (received >= 1 && received <= messages.size()),
                 fmt::format("recv_batch of up to {} messages returned ok and says that it received {}", messages.size(),
                             received));
         return status;
     }
+
+    [[nodiscard]] const AllocationCount& allocations() const { return made_; }
 
     // Sends messages `from` to `from + count - 1` in as few calls as it takes; each has the size that `size` gives.
     template <class Size> void send(std::uint64_t from, std::size_t count, Size size) {
@@ -73,8 +80,13 @@ public:
     }
 
 private:
+    template <class Call> ipcmark_status counted(Call call) {
+        const CountAllocations counting(made_);
+        return call();
+    }
     Wire& wire_;
     const ipcmark_ext_batch& table_;
+    AllocationCount made_;
 };
 
 std::size_t mixed_size(std::uint64_t i) {
@@ -99,6 +111,21 @@ void order_flow(Wire& wire, bool sends) {
     }
 }
 constexpr Flow order{.spec = {}, .run = order_flow};
+
+void lean_flow(Wire& wire, bool sends) {
+    Batcher batcher(wire);
+    const auto same = [](std::uint64_t) { return std::size_t{64}; };
+    for (std::uint64_t done = 0; done < 640;) {
+        if (sends) {
+            batcher.send(done, 64, same);
+            done += 64;
+        } else {
+            done += batcher.recv(done, std::min<std::size_t>(64, 640 - done), 128, same);
+        }
+    }
+    require_no_allocation(batcher.allocations(), sends ? "send_batch" : "recv_batch");
+}
+constexpr Flow lean{.spec = {}, .run = lean_flow};
 
 // A batch that does not fit goes over in parts: what is said to be sent is sent, and no more.
 void partial_flow(Wire& wire, bool sends) {
@@ -211,6 +238,19 @@ ipcmark_status receive_nothing(Wire& wire) {
 void interrupt(Context& context) {
     end_waiting_call(context, {}, Ending::interrupt, "recv_batch", receive_nothing);
 }
+ipcmark_status send_two(Wire& wire, std::size_t bytes) {
+    const auto body = message(0, bytes / 2);
+    const std::array messages{ipcmark_tx_message{body.data(), body.size()},
+                              ipcmark_tx_message{body.data(), body.size()}};
+    std::size_t sent = 0;
+    return Batcher(wire).try_send(messages, sent);
+}
+void interrupt_sender(Context& context) {
+    end_waiting_send(context, {}, Ending::interrupt, "send_batch", send_two);
+}
+void peer_death_of_sender(Context& context) {
+    end_waiting_send(context, {}, Ending::peer_death, "send_batch", send_two);
+}
 void peer_death(Context& context) {
     end_waiting_call(context, {}, Ending::peer_death, "recv_batch", receive_nothing);
 }
@@ -253,6 +293,25 @@ constexpr std::array tests{
          .peer = too_big_peer,
          .capabilities = dependable,
          .extension = id},
+    Test{.id = "batch.hot_does_not_allocate",
+         .proves = "send_batch and recv_batch neither allocate nor free nor map memory: what they do is measured.",
+         .run = run_flow<lean>,
+         .peer = peer_flow<lean>,
+         .capabilities = dependable,
+         .extension = id},
+    Test{.id = "batch.interrupt_sender",
+         .proves = "A send_batch that waits for room returns the status of an interrupt.",
+         .run = interrupt_sender,
+         .peer = idle_peer,
+         .extension = id,
+         .waits = Waits::each},
+    Test{.id = "batch.peer_death_of_sender",
+         .proves = "A send_batch that waits for room returns peer_gone when the peer is killed.",
+         .run = peer_death_of_sender,
+         .peer = idle_peer,
+         .capabilities = IPCMARK_CAP_PEER_DEATH,
+         .extension = id,
+         .waits = Waits::each},
     Test{.id = "batch.interrupt",
          .proves = "A recv_batch that waits returns the status of an interrupt.",
          .run = interrupt,

@@ -1,20 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/check/blocked.hpp"
 
+#include <unistd.h>
+
 namespace ipcmark::check {
-namespace {
+Filler::Filler(Wire& wire, std::function<void()> at_end)
+    : Filler([&wire, data = message(
+                         0, static_cast<std::size_t>(wire.context().at_most(4096)))] { return wire.try_send(data); },
+             static_cast<std::size_t>(wire.context().at_most(4096)), std::move(at_end)) {}
 
-// More than any buffer holds: a transport that takes all this takes everything, and throws it away.
-constexpr std::uint64_t never_blocks_bytes = std::uint64_t{4} << 30;
-
-} // namespace
-
-Filler::Filler(Wire& wire)
-    : state_(std::make_shared<State>()), task_([state = state_, &wire] {
-          const auto data = message(0, static_cast<std::size_t>(wire.context().at_most(4096)));
-          while (state->status == IPCMARK_OK && state->sent * data.size() < never_blocks_bytes) {
-              state->status = wire.try_send(data);
+Filler::Filler(std::function<ipcmark_status()> send_one, std::size_t bytes, std::function<void()> at_end)
+    : state_(std::make_shared<State>()),
+      task_([state = state_, send_one = std::move(send_one), bytes, at_end = std::move(at_end)] {
+          state->thread = gettid();
+          while (state->status == IPCMARK_OK && state->sent * bytes < never_blocks_bytes) {
+              state->status = send_one();
               state->sent += state->status == IPCMARK_OK ? 1 : 0;
+          }
+          if (at_end) {
+              at_end();
           }
       }) {}
 

@@ -10,8 +10,8 @@ const std::vector<Test>& all_tests() {
         std::vector<Test> all;
         for (const auto group :
              {loading_tests, options_tests, lifecycle_tests, messages_tests, sizes_tests, duplex_tests,
-              concurrency_tests, interrupt_tests, peer_death_tests, claims_tests, pollfd_tests, loan_tests, batch_tests,
-              short_structs_tests, leaks_tests, threads_tests}) {
+              concurrency_tests, interrupt_tests, peer_death_tests, waiting_tests, claims_tests, pollfd_tests,
+              loan_tests, batch_tests, short_structs_tests, leaks_tests, threads_tests}) {
             const auto of_group = group();
             all.insert(all.end(), of_group.begin(), of_group.end());
         }

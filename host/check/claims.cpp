@@ -3,6 +3,7 @@
 #include "host/check/peer.hpp"
 #include "host/check/process_state.hpp"
 #include "host/check/task.hpp"
+#include "host/check/waiting_call.hpp"
 
 #include <array>
 #include <filesystem>
@@ -145,6 +146,35 @@ void cross_host_peer(Context& context, Channel& channel) {
     joined.finish();
 }
 
+// limits names how many messages fit into one direction; the host allows windows up to that, and one that does not fit
+// would leave both sides waiting for room.
+void in_flight(Context& context) {
+    const auto spec = fitted(context, {.max_message_size = 1024});
+    const auto params = context.listen_params(1, spec.max_message_size);
+    ipcmark_limits limits{};
+    limits.size = sizeof limits;
+    context.expect(context.table().limits(&params, &limits), IPCMARK_OK, nullptr, "limits");
+    if (limits.max_in_flight == 0) {
+        skip("limits names no number of messages under way");
+    }
+    Link link(context, spec);
+    const auto count = std::min<std::uint64_t>(limits.max_in_flight, 20'000);
+    std::uint64_t sent = 0;
+    ipcmark_status status = IPCMARK_OK;
+    const auto body = message(0, static_cast<std::size_t>(spec.max_message_size));
+    Task task([&] {
+        for (; sent < count && status == IPCMARK_OK; sent += status == IPCMARK_OK ? 1 : 0) {
+            status = link.wire.try_send(body);
+        }
+    });
+    const bool done = task.done_within(std::chrono::seconds(5));
+    link.wire.interrupt(IPCMARK_CANCELLED);
+    require(done, fmt::format("limits says that {} messages may be under way, and send waits for the receiver sooner",
+                              limits.max_in_flight));
+    context.expect(status, IPCMARK_OK, nullptr, fmt::format("send number {}", sent + 1));
+    link.finish();
+}
+
 constexpr std::array tests{
     Test{.id = "claims.reliable",
          .proves =
@@ -167,6 +197,11 @@ constexpr std::array tests{
          .capabilities = IPCMARK_CAP_TX_RX_THREADS | IPCMARK_CAP_ORDERED | IPCMARK_CAP_RELIABLE,
          .waits = Waits::each,
          .limit = std::chrono::seconds(180)},
+    Test{.id = "claims.in_flight",
+         .proves = "As many messages as limits names fit into one direction before send waits: the host believes it.",
+         .run = in_flight,
+         .peer = idle_peer,
+         .capabilities = IPCMARK_CAP_RELIABLE},
     Test{.id = "claims.loopback",
          .proves = "What an endpoint sends it receives itself, in order, and a recv of nothing can be interrupted.",
          .run = loopback,

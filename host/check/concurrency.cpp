@@ -82,6 +82,67 @@ void endpoints_peer(Context& context, Channel& channel) {
     channel.wait();
 }
 
+// More than a fixed table of a few would hold, unless limits names it.
+constexpr std::uint32_t many_endpoints = 64;
+
+void many(Context& context) {
+    const auto most = context.limits().max_endpoints;
+    const auto count = most == 0 ? many_endpoints : std::min(most, many_endpoints);
+    auto spec = fitted(context, {.max_message_size = 64});
+    ListenerHandle listener;
+    const auto status = context.try_listen(context.listen_params(count, spec.max_message_size), listener);
+    if (status == IPCMARK_LIMIT) {
+        skip(fmt::format("a limit of the system: {}", context.describe(status, nullptr)));
+    }
+    context.expect(status, IPCMARK_OK, nullptr, fmt::format("listen for {} endpoints", count));
+    Peer peer(context);
+    peer.channel().put(Setup{spec.mirrored(), count});
+    peer.channel().put_bytes(context.address(listener));
+    std::vector<Wire> wires;
+    for (spec.index = 0; spec.index < count; ++spec.index) {
+        EndpointHandle endpoint;
+        const auto accepted = context.try_accept(listener, spec, endpoint);
+        if (accepted == IPCMARK_LIMIT) {
+            skip(fmt::format("a limit of the system: {}", context.describe(accepted, listener.get())));
+        }
+        context.expect(accepted, IPCMARK_OK, listener.get(),
+                       fmt::format("accept number {} of {}, which limits allows", spec.index + 1, count));
+        wires.emplace_back(context, std::move(endpoint));
+    }
+    for (std::uint64_t i = 0; i < count; ++i) {
+        wires[i].send_message(i, 64);
+    }
+    for (std::uint64_t i = 0; i < count; ++i) {
+        wires[i].recv_message(i, 64);
+    }
+    peer.channel().wait();
+    peer.channel().signal();
+    peer.join();
+}
+
+void many_peer(Context& context, Channel& channel) {
+    const auto setup = channel.get<Setup>();
+    const auto where = channel.get_bytes();
+    auto spec = setup.spec;
+    std::vector<Wire> wires;
+    for (spec.index = 0; spec.index < setup.argument; ++spec.index) {
+        EndpointHandle endpoint;
+        const auto status = context.try_connect(where, spec, endpoint);
+        if (status == IPCMARK_LIMIT) {
+            skip(fmt::format("a limit of the system: {}", context.describe(status, nullptr)));
+        }
+        context.expect(status, IPCMARK_OK, nullptr,
+                       fmt::format("connect number {} of {}, which limits allows", spec.index + 1, setup.argument));
+        wires.emplace_back(context, std::move(endpoint));
+    }
+    for (std::uint64_t i = 0; i < wires.size(); ++i) {
+        wires[i].recv_message(i, 64);
+        wires[i].send_message(i, 64);
+    }
+    channel.signal();
+    channel.wait();
+}
+
 // Two listeners with a peer each, as two runs in one process.
 void two_runs(Context& context) {
     Link first(context, fitted(context, {}));
@@ -151,6 +212,11 @@ constexpr std::array tests{
          .capabilities = dependable,
          .waits = Waits::each,
          .limit = std::chrono::seconds(180)},
+    Test{.id = "concurrency.many_endpoints",
+         .proves = "Sixty-four endpoints, or as many as limits allows, are made of one listener and work.",
+         .run = many,
+         .peer = many_peer,
+         .capabilities = dependable},
     Test{.id = "concurrency.two_runs",
          .proves = "Two listeners with a peer each work side by side in one process.",
          .run = two_runs,

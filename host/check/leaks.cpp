@@ -3,36 +3,56 @@
 #include "host/check/peer.hpp"
 #include "host/check/process_state.hpp"
 
+#include <ipcmark/ext/loan.h>
+#include <ipcmark/ext/pollfd.h>
+
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <filesystem>
 #include <functional>
 #include <iterator>
+#include <utility>
 
 #include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 namespace ipcmark::check {
 namespace {
 
+// What passes over an endpoint in a cycle: messages, if it is one for plain calls.
+void exchange(Wire& wire, bool begins, std::uint32_t flags) {
+    for (std::uint64_t number = 0; flags == 0 && number < 5; ++number) {
+        if (begins) {
+            wire.send_message(number, 64);
+        }
+        wire.recv_message(number, 64);
+        if (!begins) {
+            wire.send_message(number, 64);
+        }
+    }
+}
+
 // Listens, meets a peer, exchanges messages and closes everything, `count` times with one peer process.
 class Cycles {
 public:
-    explicit Cycles(Context& context) : context_(context), peer_(context), spec_(fitted(context, {})) {}
+    explicit Cycles(Context& context) : context_(context), peer_(context), spec_(fitted(context, {})) {
+        for (const auto& [id, flag] : {std::pair{IPCMARK_EXT_POLLFD, std::uint32_t{IPCMARK_ENDPOINT_POLLED}},
+                                       std::pair{IPCMARK_EXT_LOAN, std::uint32_t{IPCMARK_ENDPOINT_LOANED}}}) {
+            if (context.module().extension(id) != nullptr) {
+                kinds_.push_back(flag);
+            }
+        }
+    }
 
+    // Each cycle with an endpoint for plain calls, and with one for each extension that endpoints are made for.
     void run(int count) {
         for (int i = 0; i < count; ++i) {
-            const auto listener = context_.listen(1, spec_.max_message_size);
-            peer_.channel().put(Setup{spec_.mirrored(), 1});
-            peer_.channel().put_bytes(context_.address(listener));
-            {
-                Wire wire(context_, context_.accept(listener, spec_));
-                for (std::uint64_t number = 0; number < 5; ++number) {
-                    wire.send_message(number, 64);
-                    wire.recv_message(number, 64);
-                }
+            for (const auto flags : kinds_) {
+                one(flags);
             }
-            peer_.channel().wait();
             failures();
         }
     }
@@ -42,6 +62,20 @@ public:
     }
 
 private:
+    void one(std::uint32_t flags) {
+        auto spec = spec_;
+        spec.flags = flags;
+        const auto listener = context_.listen(1, spec.max_message_size);
+        peer_.channel().put(Setup{spec.mirrored(), 1});
+        peer_.channel().put_bytes(context_.address(listener));
+        {
+            Wire wire(context_, context_.accept(listener, spec));
+            exchange(wire, true, flags);
+            peer_.channel().signal();
+            peer_.channel().wait();
+        }
+        peer_.channel().wait();
+    }
     // Failing calls are where things are forgotten most.
     void failures() {
         auto spec = spec_;
@@ -58,37 +92,96 @@ private:
     Context& context_;
     Peer peer_;
     EndpointSpec spec_;
+    std::vector<std::uint32_t> kinds_{0};
 };
 
-void cycles_peer(Context& context, Channel& channel) {
-    const auto one = [&](const Setup& setup) {
-        Wire wire(context, context.connect(channel.get_bytes(), setup.spec));
-        for (std::uint64_t number = 0; number < 5; ++number) {
-            wire.recv_message(number, 64);
-            wire.send_message(number, 64);
+// Allocators keep reserves, so growth counts that goes on at the same pace. One sample after each round of cycles.
+class Growth {
+public:
+    static constexpr int cycles_a_round = 20;
+    static constexpr int rounds = 4; // the first only warms up
+
+    void note() {
+        allocated_.push_back(allocated_bytes());
+        mapped_.push_back(mapped_bytes());
+    }
+    void judge(const std::string& what) const {
+        const auto bytes = least(allocated_) / cycles_a_round;
+        require(bytes < 16, fmt::format("each cycle of {} leaves {} bytes of memory allocated", what, bytes));
+        const auto pages = least(mapped_) / cycles_a_round;
+        require(pages < 4096, fmt::format("each cycle of {} leaves {} bytes mapped", what, pages));
+    }
+
+private:
+    static std::size_t least(const std::vector<std::size_t>& samples) {
+        std::size_t least = SIZE_MAX;
+        for (std::size_t i = 1; i < samples.size(); ++i) {
+            least = std::min(least, samples[i] > samples[i - 1] ? samples[i] - samples[i - 1] : 0);
         }
-    };
+        return least;
+    }
+    std::vector<std::size_t> allocated_;
+    std::vector<std::size_t> mapped_;
+};
+
+// A thread that was told to end may take a moment.
+std::size_t settled_threads(std::size_t wanted) {
+    auto count = thread_count();
+    for (int i = 0; i < 1000 && count > wanted; ++i) {
+        usleep(10'000);
+        count = thread_count();
+    }
+    return count;
+}
+
+// A child of a child that has ended would else be nobody's.
+void own_all_descendants() {
+    prctl(PR_SET_CHILD_SUBREAPER, 1UL);
+}
+
+void cycles_peer(Context& context, Channel& channel) {
     const std::string what = context.test().id;
-    auto setup = channel.get<Setup>();
+    (void)context.module();
+    const auto state = ProcessState::now();
+    Growth growth;
     std::size_t descriptors = 0;
     std::size_t threads = 0;
-    for (int cycle = 0; setup.argument != 0; ++cycle) {
-        one(setup);
-        if (cycle == 2) {
+    if (what == "leaks.threads") {
+        own_all_descendants();
+    }
+    auto setup = channel.get<Setup>();
+    // Cycles with endpoints of other kinds belong to the plain one before.
+    for (int cycle = -1; setup.argument != 0;) {
+        if (setup.spec.flags == 0 && ++cycle == 3) {
             descriptors = open_descriptors().size();
             threads = thread_count();
+        }
+        if (setup.spec.flags == 0 && cycle > 0 && cycle % Growth::cycles_a_round == 0) {
+            growth.note();
+        }
+        {
+            Wire wire(context, context.connect(channel.get_bytes(), setup.spec));
+            exchange(wire, false, setup.spec.flags);
+            channel.signal();
+            channel.wait();
         }
         channel.signal();
         setup = channel.get<Setup>();
     }
-    if (what == "leaks.descriptors") {
+    if (what == "leaks.memory") {
+        growth.note();
+        growth.judge("connect and close");
+    } else if (what == "leaks.descriptors") {
         const auto now = open_descriptors().size();
         require(now <= descriptors, fmt::format("the connecting side had {} descriptors after three cycles and has {} "
                                                 "now",
                                                 descriptors, now));
-    }
-    if (what == "leaks.threads") {
-        require(thread_count() <= threads, "the connecting side has more threads with each cycle");
+    } else if (what == "leaks.threads") {
+        require(settled_threads(threads) <= threads, "the connecting side has more threads with each cycle");
+        require(children().empty(), "the module left a child process on the connecting side");
+    } else if (what == "leaks.process_state") {
+        const auto changes = ProcessState::now().changes_since(state);
+        require(changes.empty(), fmt::format("on the connecting side the module changed {} of the process", changes));
     }
 }
 
@@ -111,52 +204,29 @@ void descriptors(Context& context) {
     cycles.finish();
 }
 
-// Allocators keep reserves, so growth counts that goes on at the same pace.
 void memory(Context& context) {
     if ((std::uint32_t{IPCMARK_BUILD_FLAGS} & (IPCMARK_BUILD_ASAN | IPCMARK_BUILD_TSAN)) != 0) {
         skip("the sanitizer has an allocator of its own; it finds leaks by itself");
     }
-    constexpr int rounds = 3;
-    constexpr int cycles_a_round = 20;
     Cycles cycles(context);
-    cycles.run(cycles_a_round);
-    std::array<std::size_t, rounds + 1> allocated{};
-    std::array<std::size_t, rounds + 1> mapped{};
-    allocated[0] = allocated_bytes();
-    mapped[0] = mapped_bytes();
-    for (int round = 1; round <= rounds; ++round) {
-        cycles.run(cycles_a_round);
-        allocated[static_cast<std::size_t>(round)] = allocated_bytes();
-        mapped[static_cast<std::size_t>(round)] = mapped_bytes();
+    Growth growth;
+    for (int round = 0; round < Growth::rounds; ++round) {
+        cycles.run(Growth::cycles_a_round);
+        growth.note();
     }
-    const auto least_growth = [](const auto& samples) {
-        std::size_t least = SIZE_MAX;
-        for (std::size_t i = 1; i < samples.size(); ++i) {
-            least = std::min(least, samples[i] > samples[i - 1] ? samples[i] - samples[i - 1] : 0);
-        }
-        return least;
-    };
-    const auto bytes = least_growth(allocated) / cycles_a_round;
-    require(bytes < 16,
-            fmt::format("each cycle of listen, accept and close leaves {} bytes of memory allocated", bytes));
-    const auto pages = least_growth(mapped) / cycles_a_round;
-    require(pages < 4096, fmt::format("each cycle of listen, accept and close leaves {} bytes mapped", pages));
+    growth.judge("listen, accept and close");
     cycles.finish();
 }
 
 void threads(Context& context) {
+    own_all_descendants();
     Cycles cycles(context);
     cycles.run(3);
     const auto before = thread_count();
     cycles.run(5);
-    // A thread that was told to end may take a moment.
-    auto after = thread_count();
-    for (int i = 0; i < 1000 && after > before; ++i) {
-        usleep(10'000);
-        after = thread_count();
-    }
+    const auto after = settled_threads(before);
     require(after <= before, fmt::format("5 cycles of listen, accept and close left {} threads", after - before));
-    require(child_count() <= 1, "the module left a child process");
+    require(children().size() <= 1, "the module left a child process");
     cycles.finish();
 }
 
@@ -168,6 +238,31 @@ void process_state(Context& context) {
     cycles.finish();
     const auto changes = ProcessState::now().changes_since(before);
     require(changes.empty(), fmt::format("the module changed {} of the process", changes));
+}
+
+// Both processes write to one memory in place of their standard output and error.
+void output(Context& context) {
+    (void)context.module();
+    const int written = memfd_create("written", MFD_CLOEXEC);
+    const std::array kept{dup(1), dup(2)};
+    fflush(nullptr);
+    dup2(written, 1);
+    dup2(written, 2);
+    {
+        Cycles cycles(context);
+        cycles.run(3);
+        cycles.finish();
+    }
+    fflush(nullptr);
+    dup2(kept[0], 1);
+    dup2(kept[1], 2);
+    std::array<char, 80> begin{};
+    const auto length = pread(written, begin.data(), begin.size() - 1, 0);
+    std::string text(begin.data(), static_cast<std::size_t>(std::max<ssize_t>(length, 0)));
+    text.resize(std::min(text.size(), text.find('\n')));
+    require(length <= 0, fmt::format("the module wrote to standard output or error, where the host's results go: '{}'; "
+                                     "what it has to say goes to the host's log",
+                                     text));
 }
 
 void enter_own_folder(Context& context) {
@@ -274,8 +369,14 @@ constexpr std::array tests{
          .proves = "No thread and no child process is left; one would go on using a CPU in the next measurement.",
          .run = threads,
          .peer = cycles_peer},
+    Test{.id = "leaks.output",
+         .proves = "Nothing is written to standard output or error, which are the host's.",
+         .run = output,
+         .peer = cycles_peer},
     Test{.id = "leaks.process_state",
-         .proves = "Signal handlers, masks, umask, working directory and environment of the host stay as they are.",
+         .proves =
+             "Signals, umask, working directory, environment, resource limits, timers, scheduling and rounding of "
+             "the host's processes stay as they are, on both sides.",
          .run = process_state,
          .peer = cycles_peer},
     Test{.id = "leaks.names",

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Listeners and endpoints: made, used, closed, in every order.
+#include "host/check/blocked.hpp"
 #include "host/check/peer.hpp"
 #include "host/check/task.hpp"
+#include "host/check/waiting_call.hpp"
 
 #include <ipcmark/ext/loan.h>
 #include <ipcmark/ext/pollfd.h>
 
 #include <array>
 #include <cstring>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -321,6 +324,69 @@ void errors_have_text(Context& context) {
     check_error(context, garbage_status, "connect to an empty address");
 }
 
+// A listener that lives but accepts nobody: a host whose other side is stuck must not be stuck as well.
+void connect_unaccepted(Context& context) {
+    auto spec = fitted(context, {});
+    const auto listener = context.listen(1, spec.max_message_size);
+    const auto where = context.address(listener);
+    spec.timeout_ns = 300'000'000;
+    EndpointHandle endpoint;
+    ipcmark_status status = IPCMARK_OK;
+    Task task([&] { status = context.try_connect(where, spec, endpoint); });
+    require(task.done_within(hang_limit),
+            "connect with a timeout of 300 ms, to a listener that accepts nobody, did not return "
+            "within 5 s");
+    require(status == IPCMARK_OK || status == IPCMARK_TIMED_OUT,
+            fmt::format("connect to a listener that accepts nobody returned {}; ok or timed_out is right",
+                        context.describe(status, nullptr)));
+}
+
+// The peer is stopped with all buffers full.
+void close_does_not_wait(Context& context) {
+    Link link(context, fitted(context, {}));
+    link.peer.stop();
+    Filler filler(link.wire);
+    filler.until_blocked();
+    link.wire.interrupt(IPCMARK_CANCELLED);
+    (void)filler.end_within(hang_limit, "a send that waits did not return after an interrupt");
+    Sandbox::step("close while the peer is stopped and has not read what was sent");
+    Task closing([&] { link.wire.close(); });
+    require(closing.done_within(hang_limit), "close waits for a peer that has not read what was sent");
+}
+
+// Connects with `params` to a listener that need not accept; the endpoint, if there is one, is closed at once.
+ipcmark_status connect_with(Context& context, const Address& where, const ipcmark_endpoint_params& params) {
+    ipcmark_endpoint* endpoint = nullptr;
+    const auto status = context.table().connect(where.data(), where.size(), &params, &endpoint);
+    const auto owned = context.own(endpoint);
+    Context::in_set(status, "connect");
+    return status;
+}
+
+// A flag asks for something to be done: ignored, it would let a host call functions that are not there.
+void endpoint_flags(Context& context) {
+    bool any = false;
+    for (const auto& [flag, id] : {std::pair{std::uint32_t{IPCMARK_ENDPOINT_POLLED}, IPCMARK_EXT_POLLFD},
+                                   std::pair{std::uint32_t{IPCMARK_ENDPOINT_LOANED}, IPCMARK_EXT_LOAN}}) {
+        if (context.module().extension(id) != nullptr) {
+            continue;
+        }
+        any = true;
+        auto spec = fitted(context, {});
+        const auto listener = context.listen(1, spec.max_message_size);
+        spec.flags = flag;
+        spec.timeout_ns = 300'000'000;
+        const auto status = connect_with(context, context.address(listener), context.endpoint_params(spec));
+        require(status == IPCMARK_UNSUPPORTED,
+                fmt::format("connect with the flag of {}, which the module does not have, returned {}; unsupported is "
+                            "right",
+                            id, context.describe(status, nullptr)));
+    }
+    if (!any) {
+        skip("the module has all extensions that endpoints are made for");
+    }
+}
+
 // Only BLOCK must be taken; one that nobody knows must be refused, not replaced in silence.
 void wait_policies(Context& context) {
     const auto where_spec = fitted(context, {});
@@ -342,10 +408,7 @@ void wait_policies_peer(Context& context, Channel& channel) {
     auto params = context.endpoint_params(setup.spec);
     params.wait_policy = 99;
     params.timeout_ns = 1'000'000'000;
-    ipcmark_endpoint* endpoint = nullptr;
-    const auto status = context.table().connect(where.data(), where.size(), &params, &endpoint);
-    const auto owned = context.own(endpoint);
-    Context::in_set(status, "connect with the wait policy 99");
+    const auto status = connect_with(context, where, params);
     require(status == IPCMARK_UNSUPPORTED || status == IPCMARK_BAD_ARGUMENT,
             fmt::format("connect with the wait policy 99, which nobody knows, returned {}; unsupported is right",
                         context.describe(status, nullptr)));
@@ -432,6 +495,14 @@ constexpr std::array tests{
     Test{.id = "lifecycle.connect_to_garbage",
          .proves = "An address that is none is an error with a status, never a crash.",
          .run = connect_to_garbage},
+    Test{.id = "lifecycle.connect_unaccepted",
+         .proves =
+             "connect to a listener that accepts nobody ends in the time given, whether it needs the accept or not.",
+         .run = connect_unaccepted},
+    Test{.id = "lifecycle.close_does_not_wait",
+         .proves = "close returns though the peer is stopped and has not read what was sent: nobody can interrupt it.",
+         .run = close_does_not_wait,
+         .peer = idle_peer},
     Test{.id = "lifecycle.errors_have_text",
          .proves = "last_error tells the status and one line of text after a failure, for that is all the user gets.",
          .run = errors_have_text},
@@ -440,6 +511,9 @@ constexpr std::array tests{
              "A wait policy that the module does not have is refused; replaced in silence it would falsify a result.",
          .run = wait_policies,
          .peer = wait_policies_peer},
+    Test{.id = "lifecycle.endpoint_flags",
+         .proves = "An endpoint for an extension that the module does not have is refused, not made without it.",
+         .run = endpoint_flags},
     Test{.id = "lifecycle.sent_before_close",
          .proves = "What was sent before a close is received before the end is seen, so that the last messages count.",
          .run = sent_before_close,

@@ -18,6 +18,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace ipcmark::check {
@@ -133,6 +134,11 @@ void loading_time(Context& context) {
     require(
         least.load_ms < 500,
         fmt::format("loading took {} ms: a constructor does work that belongs into listen or connect", least.load_ms));
+}
+
+// What comes after this is judged by how the process ends.
+void ends(Context& context) {
+    (void)open_raw(path_of(context));
 }
 
 void quiet(Context& context) {
@@ -251,6 +257,11 @@ constexpr std::array tests{
          .proves = "Scanning and loading take no time to speak of, since a host does both for every module there is.",
          .run = loading_time,
          .peer = loading_time_peer,
+         .peers = Peers::none},
+    Test{.id = "loading.ends",
+         .proves =
+             "A process that has loaded the module ends well: destructors that run at exit neither crash nor hang.",
+         .run = ends,
          .peers = Peers::none},
     Test{.id = "loading.quiet",
          .proves = "Loading alone writes nothing, starts nothing and changes nothing in the process.",

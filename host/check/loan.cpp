@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The extension ipcmark.loan/1: messages written and read in place.
+#include "host/check/allocation_count.hpp"
 #include "host/check/peer.hpp"
 #include "host/check/waiting_call.hpp"
 
@@ -21,18 +22,21 @@ public:
     explicit Lender(Wire& wire) : wire_(wire), table_(wire.context().extension<ipcmark_ext_loan>(IPCMARK_EXT_LOAN)) {}
 
     [[nodiscard]] ipcmark_status try_loan(std::size_t size, ipcmark_loan& out) {
-        return in_set(table_.loan(wire_.get(), size, &out), "loan");
+        return in_set(counted([&] { return table_.loan(wire_.get(), size, &out); }), "loan");
     }
     [[nodiscard]] ipcmark_status try_commit(std::uint64_t token, std::size_t size) {
-        return in_set(table_.commit(wire_.get(), token, size), "commit");
+        return in_set(counted([&] { return table_.commit(wire_.get(), token, size); }), "commit");
     }
     [[nodiscard]] ipcmark_status try_discard(std::uint64_t token) {
-        return in_set(table_.discard(wire_.get(), token), "discard");
+        return in_set(counted([&] { return table_.discard(wire_.get(), token); }), "discard");
     }
-    [[nodiscard]] ipcmark_status try_take(ipcmark_taken& out) { return in_set(table_.take(wire_.get(), &out), "take"); }
+    [[nodiscard]] ipcmark_status try_take(ipcmark_taken& out) {
+        return in_set(counted([&] { return table_.take(wire_.get(), &out); }), "take");
+    }
     [[nodiscard]] ipcmark_status try_release(std::uint64_t token) {
-        return in_set(table_.release(wire_.get(), token), "release");
+        return in_set(counted([&] { return table_.release(wire_.get(), token); }), "release");
     }
+    [[nodiscard]] const AllocationCount& allocations() const { return made_; }
 
     ipcmark_loan loan(std::size_t size) {
         ipcmark_loan out{};
@@ -74,11 +78,17 @@ public:
 private:
     static ipcmark_status in_set(ipcmark_status status, const char* what) {
         Context::in_set(status, what);
+        Sandbox::progress();
         require(status != IPCMARK_WOULD_BLOCK, fmt::format("{} returned would_block", what));
         return status;
     }
+    template <class Call> ipcmark_status counted(Call call) {
+        const CountAllocations counting(made_);
+        return call();
+    }
     Wire& wire_;
     const ipcmark_ext_loan& table_;
+    AllocationCount made_;
 };
 
 constexpr EndpointSpec loaned_spec{.flags = IPCMARK_ENDPOINT_LOANED};
@@ -107,6 +117,25 @@ void stream_flow(Wire& wire, bool sends) {
     }
 }
 constexpr Flow stream{.spec = loaned_spec, .run = stream_flow};
+
+void lean_flow(Wire& wire, bool begins) {
+    Lender lender(wire);
+    const auto most = wire.context().at_most(4096);
+    for (std::uint64_t i = 0; i < wire.context().rounds(300); ++i) {
+        const auto size = static_cast<std::size_t>(i % 3 == 0 ? most : 64);
+        if (begins) {
+            const auto unsent = lender.loan(size);
+            lender.ok(lender.try_discard(unsent.token), "discard");
+            lender.send(i, size);
+        }
+        lender.recv(i, size);
+        if (!begins) {
+            lender.send(i, size);
+        }
+    }
+    require_no_allocation(lender.allocations(), "the functions of the loan extension");
+}
+constexpr Flow lean{.spec = loaned_spec, .run = lean_flow};
 
 constexpr std::uint64_t most_tried = std::uint64_t{16} << 20;
 
@@ -261,6 +290,18 @@ ipcmark_status take_nothing(Wire& wire) {
 void interrupt(Context& context) {
     end_waiting_call(context, loaned_spec, Ending::interrupt, "take", take_nothing);
 }
+ipcmark_status lend_one(Wire& wire, std::size_t bytes) {
+    Lender lender(wire);
+    ipcmark_loan out{};
+    const auto status = lender.try_loan(bytes, out);
+    return status != IPCMARK_OK ? status : lender.try_commit(out.token, bytes);
+}
+void interrupt_sender(Context& context) {
+    end_waiting_send(context, loaned_spec, Ending::interrupt, "loan or commit", lend_one);
+}
+void peer_death_of_sender(Context& context) {
+    end_waiting_send(context, loaned_spec, Ending::peer_death, "loan or commit", lend_one);
+}
 void peer_death(Context& context) {
     end_waiting_call(context, loaned_spec, Ending::peer_death, "take", take_nothing);
 }
@@ -330,6 +371,25 @@ constexpr std::array tests{
          .run = close_with_tokens,
          .peer = close_with_tokens_peer,
          .extension = id},
+    Test{.id = "loan.hot_does_not_allocate",
+         .proves = "Lending and taking neither allocate nor free nor map memory: what they do is measured.",
+         .run = run_flow<lean>,
+         .peer = peer_flow<lean>,
+         .capabilities = dependable,
+         .extension = id},
+    Test{.id = "loan.interrupt_sender",
+         .proves = "A loan or commit that waits for room returns the status of an interrupt.",
+         .run = interrupt_sender,
+         .peer = idle_peer,
+         .extension = id,
+         .waits = Waits::each},
+    Test{.id = "loan.peer_death_of_sender",
+         .proves = "A loan or commit that waits for room returns peer_gone when the peer is killed.",
+         .run = peer_death_of_sender,
+         .peer = idle_peer,
+         .capabilities = IPCMARK_CAP_PEER_DEATH,
+         .extension = id,
+         .waits = Waits::each},
     Test{.id = "loan.interrupt",
          .proves = "A take that waits returns the status of an interrupt.",
          .run = interrupt,

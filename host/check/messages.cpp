@@ -2,10 +2,12 @@
 // Whole messages, in order, undamaged.
 #include "host/check/peer.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 namespace ipcmark::check {
@@ -57,12 +59,12 @@ void buffer_is_free_flow(Wire& wire, bool sends) {
 }
 constexpr Flow buffer_is_free{.spec = {}, .run = buffer_is_free_flow};
 
-void truncation_flow(Wire& wire, bool sends) {
-    const auto large = static_cast<std::size_t>(wire.context().at_most(4096));
+// Large messages into buffers that are too small, each followed by one that fits.
+void truncate(Wire& wire, bool sends, std::size_t large, std::size_t next) {
     for (std::uint64_t i = 0; i < 10; ++i) {
         if (sends) {
             wire.send_message(2 * i, large);
-            wire.send_message(2 * i + 1, 64);
+            wire.send_message(2 * i + 1, next);
             continue;
         }
         Bytes buffer(large + 64, std::byte{0xA5});
@@ -75,10 +77,98 @@ void truncation_flow(Wire& wire, bool sends) {
         }
         wire.context().expect(status, IPCMARK_TRUNCATED, wire.get(),
                               fmt::format("recv of {} bytes with a capacity of {}", large, capacity));
-        wire.recv_message(2 * i + 1, 64);
+        wire.recv_message(2 * i + 1, next);
     }
 }
+
+void truncation_flow(Wire& wire, bool sends) {
+    truncate(wire, sends, static_cast<std::size_t>(wire.context().at_most(4096)), 64);
+}
 constexpr Flow truncation{.spec = {}, .run = truncation_flow};
+
+void truncation_fixed_flow(Wire& wire, bool sends) {
+    const auto size = static_cast<std::size_t>(wire.context().at_most(1000));
+    truncate(wire, sends, size, size);
+}
+constexpr Flow truncation_fixed{.spec = {.max_message_size = 1000, .tx_fixed_size = 1000, .rx_fixed_size = 1000},
+                                .run = truncation_fixed_flow};
+
+// Memory that ends where no memory is: what goes one byte too far crashes.
+class GuardedMemory {
+public:
+    GuardedMemory() {
+        void* pages = mmap(nullptr, room + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        require(pages != MAP_FAILED && mprotect(static_cast<std::byte*>(pages) + room, page, PROT_NONE) == 0,
+                "no memory for the test");
+        begin_ = static_cast<std::byte*>(pages);
+    }
+    GuardedMemory(const GuardedMemory&) = delete;
+    GuardedMemory& operator=(const GuardedMemory&) = delete;
+    ~GuardedMemory() { munmap(begin_, room + page); }
+
+    [[nodiscard]] std::span<std::byte> last(std::size_t size) const { return {begin_ + room - size, size}; }
+    void make(int protection) { require(mprotect(begin_, room, protection) == 0, "no memory for the test"); }
+
+    static constexpr std::size_t page = 65536; // at least, on every machine
+    static constexpr std::size_t room = page;
+
+private:
+    std::byte* begin_ = nullptr;
+};
+
+void guarded_flow(Wire& wire, bool sends) {
+    auto& context = wire.context();
+    GuardedMemory memory;
+    std::uint64_t number = 0;
+    for (std::size_t size = 1; size <= std::min<std::uint64_t>(context.at_most(5000), GuardedMemory::room);
+         size += size < 100 ? 1 : 97) {
+        const auto part = memory.last(size);
+        if (sends) {
+            fill(part, number++);
+            memory.make(PROT_READ);
+            Sandbox::step(fmt::format("send of {} bytes in memory that may only be read and has an end there", size));
+            context.expect(context.table().send(wire.get(), part.data(), size), IPCMARK_OK, wire.get(), "send");
+            memory.make(PROT_READ | PROT_WRITE);
+            continue;
+        }
+        std::size_t got = 0;
+        Sandbox::step(fmt::format("recv of {} bytes into memory that has an end there", size));
+        context.expect(context.table().recv(wire.get(), part.data(), size, &got), IPCMARK_OK, wire.get(), "recv");
+        verify(context, part.first(std::min(got, size)), number++, size);
+    }
+}
+constexpr Flow guarded{.spec = {.max_message_size = 5000}, .run = guarded_flow};
+
+void expect_error(Context& context, Wire& wire, ipcmark_status status, const std::string& action) {
+    ipcmark_error error{};
+    error.size = sizeof error;
+    context.table().last_error(wire.get(), &error);
+    error.text[sizeof error.text - 1] = '\0';
+    require(status != IPCMARK_OK, action + " returned ok");
+    require(error.status == status,
+            fmt::format("{} returned {}, last_error says {}", action, status_name(status), status_name(error.status)));
+    require(error.text[0] != '\0', fmt::format("the text of last_error after {} is empty", action));
+}
+
+void errors_have_text(Context& context) {
+    Link link(context, fitted(context, {.max_message_size = 512}));
+    auto& wire = link.wire;
+    Bytes buffer(600);
+    std::size_t size = 0;
+    const auto send_of = [&](std::size_t bytes) { return wire.try_send(std::span(buffer).first(bytes)); };
+    expect_error(context, wire, send_of(0), "a send of no bytes");
+    expect_error(context, wire, send_of(static_cast<std::size_t>(context.at_most(512)) + 1), "a send that is too big");
+    expect_error(context, wire, wire.try_recv(std::span(buffer).first(8), size), "a recv that is truncated");
+    wire.interrupt(IPCMARK_CANCELLED);
+    expect_error(context, wire, wire.try_recv(buffer, size), "an interrupted recv");
+    link.finish();
+}
+
+void errors_peer(Context& context, Channel& channel) {
+    Joined joined(context, channel);
+    joined.wire.send_message(0, 64);
+    joined.finish();
+}
 
 void exact_capacity_flow(Wire& wire, bool sends) {
     for (std::uint64_t i = 0; i < 300; ++i) {
@@ -164,6 +254,23 @@ constexpr std::array tests{
          .run = run_flow<truncation>,
          .peer = peer_flow<truncation>,
          .capabilities = dependable},
+    Test{.id = "messages.truncation_fixed",
+         .proves = "The same with a fixed size: a buffer is not to be trusted to have it.",
+         .run = run_flow<truncation_fixed>,
+         .peer = peer_flow<truncation_fixed>,
+         .capabilities = dependable},
+    Test{.id = "messages.guarded",
+         .proves =
+             "send only reads the message and neither function touches a byte beyond it: the host's next page may "
+             "not be there.",
+         .run = run_flow<guarded>,
+         .peer = peer_flow<guarded>,
+         .capabilities = dependable,
+         .waits = Waits::each},
+    Test{.id = "messages.errors_have_text",
+         .proves = "last_error tells the status and a text after a send or recv that fails, for the host shows them.",
+         .run = errors_have_text,
+         .peer = errors_peer},
     Test{.id = "messages.exact_capacity",
          .proves = "A buffer of just the message's size is large enough.",
          .run = run_flow<exact_capacity>,

@@ -65,6 +65,7 @@ Peer::Peer(Context& context) : channel_(make_channel(theirs_)) {
     role.test_id = context.test().id;
     role.is_peer = true;
     role.report_fd = Sandbox::report_fd();
+    role.step_fd = Sandbox::step_fd();
     role.channel_fd = theirs_;
     role.subject = context.subject();
     pid_ = spawn(role, -1, Group::inherited);
@@ -114,7 +115,8 @@ void Peer::join() {
     waitpid(pid_, &status, 0);
     reaped_ = true;
     if (WIFSIGNALED(status)) {
-        fail_as_crash(fmt::format("the peer process crashed with {}", signal_name(WTERMSIG(status))));
+        fail_as_crash(fmt::format("the peer process crashed with {} in: {}", signal_name(WTERMSIG(status)),
+                                  Sandbox::peer_step()));
     }
     require(WEXITSTATUS(status) == 0, fmt::format("the peer process ended with exit code {}", WEXITSTATUS(status)));
 }
@@ -129,9 +131,18 @@ std::string Peer::unexpected_death() {
             }
             for (const auto pid : living) {
                 siginfo_t info{};
-                if (waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
-                    info.si_pid == pid && info.si_code != CLD_EXITED) {
-                    return fmt::format("the peer process crashed with {}", signal_name(info.si_status));
+                if (waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+                    info.si_pid != pid) {
+                    continue;
+                }
+                if (info.si_code != CLD_EXITED) {
+                    return fmt::format("the peer process crashed with {} in: {}", signal_name(info.si_status),
+                                       Sandbox::peer_step());
+                }
+                if (info.si_status == 0) { // one that failed has told of it, and ends with 1
+                    return fmt::format("the peer process ended by itself with exit code 0 in: {}; no function of a "
+                                       "module may call exit",
+                                       Sandbox::peer_step());
                 }
             }
         }

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The extension ipcmark.pollfd/1: endpoints that a reactor drives.
+#include "host/check/allocation_count.hpp"
+#include "host/check/blocked.hpp"
 #include "host/check/peer.hpp"
 #include "host/check/task.hpp"
 #include "host/check/waiting_call.hpp"
 
 #include <ipcmark/ext/pollfd.h>
 
+#include <algorithm>
 #include <array>
 
 #include <fmt/format.h>
@@ -19,6 +22,7 @@ namespace {
 using namespace std::chrono_literals;
 using clock = std::chrono::steady_clock;
 
+// How long a poll may sleep before the endpoint is tried without a wake-up.
 constexpr int stall_ms = std::chrono::milliseconds(hang_limit).count();
 
 // One polled endpoint, driven by the rules in the header: try, arm, poll, try again.
@@ -32,38 +36,71 @@ public:
     [[nodiscard]] pollfd tx() const { return tx_; }
 
     [[nodiscard]] ipcmark_status try_send(std::span<const std::byte> data) {
-        const auto status = table_.try_send(wire_.get(), data.data(), data.size());
+        ipcmark_status status = IPCMARK_OK;
+        {
+            const CountAllocations counting(made_);
+            status = table_.try_send(wire_.get(), data.data(), data.size());
+        }
         Context::in_set(status, "try_send");
+        note(status);
         return status;
     }
     [[nodiscard]] ipcmark_status try_recv(std::span<std::byte> into, std::size_t& size) {
-        const auto status = table_.try_recv(wire_.get(), into.data(), into.size(), &size);
+        ipcmark_status status = IPCMARK_OK;
+        {
+            const CountAllocations counting(made_);
+            status = table_.try_recv(wire_.get(), into.data(), into.size(), &size);
+        }
         Context::in_set(status, "try_recv");
+        note(status);
         require(status != IPCMARK_OK || size <= into.size(), "try_recv gives a size above the capacity");
         return status;
     }
     [[nodiscard]] std::uint32_t arm(std::uint32_t directions) {
         std::uint32_t ready = 0;
-        wire_.context().expect(table_.arm(wire_.get(), directions, &ready), IPCMARK_OK, wire_.get(), "arm");
+        ipcmark_status status = IPCMARK_OK;
+        {
+            const CountAllocations counting(made_);
+            status = table_.arm(wire_.get(), directions, &ready);
+        }
+        wire_.context().expect(status, IPCMARK_OK, wire_.get(), "arm");
         require((ready & ~directions) == 0, "arm gives a direction as ready that was not asked for");
         return ready;
     }
-    // Waits as a reactor does; ends the test if no wake-up comes although the peer is at work.
-    void wait(std::uint32_t direction, const std::string& what) {
+    // Waits as a reactor does. A peer may be slow, so that no wake-up comes for long proves nothing; that the next try
+    // finds something which the wait did not tell of does (`overslept`).
+    void wait(std::uint32_t direction) {
+        overslept_ = false;
         if (arm(direction) != 0) {
             return;
         }
         auto entry = direction == IPCMARK_POLL_RX ? rx_ : tx_;
-        require(poll(&entry, 1, stall_ms) == 1, fmt::format("no wake-up within {} ms: {}", stall_ms, what));
+        Sandbox::step("poll for a wake-up");
+        overslept_ = poll(&entry, 1, stall_ms) != 1;
     }
-    ipcmark_status send_status(std::span<const std::byte> data) {
+    [[nodiscard]] const AllocationCount& allocations() const { return made_; }
+
+    // Repeats `attempt` until it need not wait.
+    template <class Attempt>
+    ipcmark_status complete(std::uint32_t direction, const std::string& what, Attempt attempt) {
+        overslept_ = false;
         for (;;) {
-            const auto status = try_send(data);
+            const auto status = attempt();
             if (status != IPCMARK_WOULD_BLOCK) {
+                require(!overslept_,
+                        fmt::format("a wake-up is lost: arm said to wait, poll slept for {} ms, and then {}", stall_ms,
+                                    what));
                 return status;
             }
-            wait(IPCMARK_POLL_TX, "a sender waits for room that the peer has made");
+            wait(direction);
         }
+    }
+    ipcmark_status send_status(std::span<const std::byte> data) {
+        return complete(IPCMARK_POLL_TX, "there was room for a message at once", [&] { return try_send(data); });
+    }
+    ipcmark_status recv_status(std::span<std::byte> into, std::size_t& size) {
+        return complete(IPCMARK_POLL_RX, "there was a message, or the end, at once",
+                        [&] { return try_recv(into, size); });
     }
     void send(std::uint64_t sequence, std::size_t size) {
         buffer_.resize(std::max(buffer_.size(), size));
@@ -74,18 +111,32 @@ public:
     void recv(std::uint64_t sequence, std::size_t size) {
         in_.resize(std::max(in_.size(), size + 64));
         std::size_t got = 0;
-        for (;;) {
-            const auto status = try_recv(std::span(in_).first(size + 64), got);
-            if (status != IPCMARK_WOULD_BLOCK) {
-                wire_.context().expect(status, IPCMARK_OK, wire_.get(), "try_recv");
-                break;
-            }
-            wait(IPCMARK_POLL_RX, fmt::format("a receiver waits for message {}, which was sent", sequence));
-        }
+        wire_.context().expect(recv_status(std::span(in_).first(size + 64), got), IPCMARK_OK, wire_.get(), "try_recv");
         verify(wire_.context(), std::span(in_).first(got), sequence, size);
     }
 
+    // Sends until there is no room.
+    void fill_up() {
+        const auto data = message(0, static_cast<std::size_t>(wire_.context().at_most(4096)));
+        for (std::uint64_t bytes = 0; bytes < never_blocks_bytes; bytes += data.size()) {
+            const auto status = try_send(data);
+            if (status == IPCMARK_WOULD_BLOCK) {
+                unsent_ = data;
+                return;
+            }
+            wire_.context().expect(status, IPCMARK_OK, wire_.get(), "try_send");
+        }
+        skip("try_send never says would_block on this transport, however much is under way");
+    }
+    // Again the message that found no room, as the rules want it.
+    [[nodiscard]] ipcmark_status try_send_again() { return try_send(unsent_); }
+
 private:
+    static void note(ipcmark_status status) {
+        if (status != IPCMARK_WOULD_BLOCK) {
+            Sandbox::progress();
+        }
+    }
     pollfd get(std::uint32_t direction) {
         pollfd entry{};
         int fd = -1;
@@ -103,6 +154,9 @@ private:
     pollfd tx_;
     Bytes buffer_;
     Bytes in_;
+    Bytes unsent_;
+    bool overslept_ = false;
+    AllocationCount made_;
 };
 
 constexpr EndpointSpec polled_spec{.flags = IPCMARK_ENDPOINT_POLLED};
@@ -193,6 +247,23 @@ void room_flow(Wire& wire, bool sends) {
 }
 constexpr Flow room{.spec = polled_spec, .run = room_flow};
 
+void lean_flow(Wire& wire, bool begins) {
+    Polled polled(wire);
+    const auto most = wire.context().at_most(4096);
+    for (std::uint64_t i = 0; i < 300; ++i) {
+        const auto size = static_cast<std::size_t>(i % 3 == 0 ? most : 64);
+        if (begins) {
+            polled.send(i, size);
+        }
+        polled.recv(i, size);
+        if (!begins) {
+            polled.send(i, size);
+        }
+    }
+    require_no_allocation(polled.allocations(), "try_send, try_recv and arm");
+}
+constexpr Flow lean{.spec = polled_spec, .run = lean_flow};
+
 void large_flow(Wire& wire, bool sends) {
     Polled polled(wire);
     const auto size = static_cast<std::size_t>(wire.context().at_most(std::uint64_t{3} << 20));
@@ -230,17 +301,97 @@ void peer_death(Context& context) {
     std::size_t size = 0;
     context.expect(polled.try_recv(buffer, size), IPCMARK_WOULD_BLOCK, link.wire.get(), "try_recv");
     Task task([&] {
-        ipcmark_status status = IPCMARK_WOULD_BLOCK;
-        while (status == IPCMARK_WOULD_BLOCK) {
-            polled.wait(IPCMARK_POLL_RX, "a receiver waits for a peer that died");
-            status = polled.try_recv(buffer, size);
-        }
+        const auto status = polled.recv_status(buffer, size);
         context.expect(status, IPCMARK_PEER_GONE, link.wire.get(), "try_recv after the peer's death");
     });
     require(!task.done_within(30ms), "try_recv found something to receive");
     link.peer.kill();
     require(task.done_within(hang_limit), "the death of the peer ends nothing");
 }
+
+// A sender that finds no room sleeps until there is some, an interrupt comes or the peer dies; `idle_peer` reads
+// nothing.
+void idle_sender(Context& context) {
+    Link link(context, fitted(context, polled_spec));
+    Polled polled(link.wire);
+    polled.fill_up();
+    const auto end = clock::now() + 300ms;
+    int woken = 0;
+    while (clock::now() < end) {
+        const auto status = polled.try_send_again();
+        if (status == IPCMARK_OK) {
+            polled.fill_up();
+            continue;
+        }
+        context.expect(status, IPCMARK_WOULD_BLOCK, link.wire.get(), "try_send without room");
+        if (polled.arm(IPCMARK_POLL_TX) == 0) {
+            auto entry = polled.tx();
+            if (poll(&entry, 1, 100) == 0) {
+                continue;
+            }
+        }
+        ++woken;
+        require(woken < 50, "the descriptor keeps waking its reactor though there is no room to send: a reactor "
+                            "would burn a CPU");
+    }
+    link.finish();
+}
+
+void end_sender(Context& context, Ending ending) {
+    Link link(context, fitted(context, polled_spec));
+    Polled polled(link.wire);
+    polled.fill_up();
+    ipcmark_status status = IPCMARK_OK;
+    Task task([&] {
+        do {
+            status = polled.complete(IPCMARK_POLL_TX, "try_send returned another status than would_block",
+                                     [&] { return polled.try_send_again(); });
+        } while (status == IPCMARK_OK); // there was some room after all
+    });
+    require(!task.done_within(50ms), "try_send without room does not say would_block");
+    if (ending == Ending::peer_death) {
+        link.peer.kill();
+        require(task.done_within(hang_limit), "the death of the peer does not wake a poll for room");
+        context.expect(status, IPCMARK_PEER_GONE, link.wire.get(), "try_send after the peer's death");
+        return;
+    }
+    link.wire.interrupt(IPCMARK_CANCELLED);
+    require(task.done_within(hang_limit), "an interrupt does not wake a poll for room");
+    context.expect(status, IPCMARK_CANCELLED, link.wire.get(), "try_send after an interrupt");
+    require(polled.arm(IPCMARK_POLL_TX) == IPCMARK_POLL_TX, "arm does not give an interrupted direction as ready");
+    link.finish();
+}
+
+void interrupt_sender(Context& context) {
+    end_sender(context, Ending::interrupt);
+}
+void peer_death_of_sender(Context& context) {
+    end_sender(context, Ending::peer_death);
+}
+
+// The message that does not fit is lost, and said to be.
+void truncation_flow(Wire& wire, bool sends) {
+    Polled polled(wire);
+    const auto large_size = static_cast<std::size_t>(wire.context().at_most(4096));
+    for (std::uint64_t i = 0; i < 10; ++i) {
+        if (sends) {
+            polled.send(2 * i, large_size);
+            polled.send(2 * i + 1, 64);
+            continue;
+        }
+        Bytes buffer(large_size + 64, std::byte{0xA5});
+        const std::size_t capacity = i % 2 == 0 ? 16 : large_size - 1;
+        std::size_t size = 0;
+        const auto status = polled.recv_status(std::span(buffer).first(capacity), size);
+        require(std::all_of(buffer.begin() + static_cast<std::ptrdiff_t>(capacity), buffer.end(),
+                            [](std::byte byte) { return byte == std::byte{0xA5}; }),
+                fmt::format("try_recv wrote past a buffer with a capacity of {}", capacity));
+        wire.context().expect(status, IPCMARK_TRUNCATED, wire.get(),
+                              fmt::format("try_recv of {} bytes with a capacity of {}", large_size, capacity));
+        polled.recv(2 * i + 1, 64);
+    }
+}
+constexpr Flow truncation{.spec = polled_spec, .run = truncation_flow};
 
 // Eight endpoints in one epoll set, echoed by a peer with eight endpoints in its own.
 constexpr std::uint32_t many_endpoints = 8;
@@ -260,13 +411,16 @@ void reactor(Context& context, std::vector<Wire>& wires, bool begins) {
         polled[i]->send(number(i, 0), 64);
     }
     std::size_t open = wires.size();
+    bool overslept = false;
     while (open > 0) {
         bool ready = false;
+        bool moved = false;
         for (std::size_t i = 0; i < wires.size(); ++i) {
             std::size_t size = 0;
             ipcmark_status status = IPCMARK_OK;
             while (done[i] < rounds && (status = polled[i]->try_recv(buffer, size)) == IPCMARK_OK) {
                 verify(context, std::span(buffer).first(size), number(i, done[i]), 64);
+                moved = true;
                 ++done[i];
                 if (!begins || done[i] < rounds) {
                     polled[i]->send(number(i, begins ? done[i] : done[i] - 1), 64);
@@ -279,10 +433,12 @@ void reactor(Context& context, std::vector<Wire>& wires, bool begins) {
                 ready = polled[i]->arm(IPCMARK_POLL_RX) != 0 || ready;
             }
         }
-        if (open > 0 && !ready) {
-            require(poll(entries.data(), entries.size(), stall_ms) > 0,
-                    fmt::format("no wake-up within {} ms on any of {} endpoints", stall_ms, wires.size()));
-        }
+        require(
+            !overslept || !moved,
+            fmt::format("a wake-up is lost: all of {} endpoints were armed, poll slept for {} ms, and then there was "
+                        "a message at once",
+                        wires.size(), stall_ms));
+        overslept = open > 0 && !ready && poll(entries.data(), entries.size(), stall_ms) == 0;
     }
 }
 
@@ -355,10 +511,39 @@ constexpr std::array tests{
          .peer = peer_flow<large>,
          .capabilities = dependable,
          .extension = id},
+    Test{.id = "pollfd.hot_does_not_allocate",
+         .proves = "try_send, try_recv and arm neither allocate nor free nor map memory: what they do is measured.",
+         .run = run_flow<lean>,
+         .peer = peer_flow<lean>,
+         .capabilities = dependable,
+         .extension = id},
     Test{.id = "pollfd.interrupt",
          .proves = "An interrupt wakes the poll and ends every later try: it is how a host stops its reactor.",
          .run = interrupt,
          .peer = idle_peer,
+         .extension = id},
+    Test{.id = "pollfd.truncation",
+         .proves = "try_recv writes no more than the buffer holds, and says so when a message does not fit.",
+         .run = run_flow<truncation>,
+         .peer = peer_flow<truncation>,
+         .capabilities = dependable,
+         .extension = id},
+    Test{.id = "pollfd.idle_sender",
+         .proves = "A sender that finds no room lets its reactor sleep.",
+         .run = idle_sender,
+         .peer = idle_peer,
+         .extension = id},
+    Test{.id = "pollfd.interrupt_sender",
+         .proves =
+             "An interrupt wakes a poll for room, too: else a host could not stop a reactor whose peer has stopped.",
+         .run = interrupt_sender,
+         .peer = idle_peer,
+         .extension = id},
+    Test{.id = "pollfd.peer_death_of_sender",
+         .proves = "The death of the peer wakes a poll for room, which will never come.",
+         .run = peer_death_of_sender,
+         .peer = idle_peer,
+         .capabilities = IPCMARK_CAP_PEER_DEATH,
          .extension = id},
     Test{.id = "pollfd.peer_death",
          .proves = "The death of the peer wakes the poll and is said to be peer_gone, never would_block for ever.",

@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/check/process_state.hpp"
 
+#include <cfenv>
+#include <clocale>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <utility>
 
 #include <fmt/format.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 extern char** environ;
@@ -66,6 +72,39 @@ ProcessState ProcessState::now() {
     const auto mode = umask(0);
     umask(mode);
     state.facts_["the umask"] = fmt::format("{:03o}", mode);
+    for (int limit = 0; limit < RLIM_NLIMITS; ++limit) {
+        rlimit values{};
+        if (getrlimit(static_cast<__rlimit_resource>(limit), &values) == 0) {
+            state.facts_[fmt::format("resource limit {}", limit)] =
+                fmt::format("{} {}", values.rlim_cur, values.rlim_max);
+        }
+    }
+    for (const auto& [which, name] :
+         {std::pair{ITIMER_REAL, "the timer ITIMER_REAL"}, std::pair{ITIMER_VIRTUAL, "the timer ITIMER_VIRTUAL"},
+          std::pair{ITIMER_PROF, "the timer ITIMER_PROF"}}) {
+        itimerval timer{};
+        getitimer(which, &timer);
+        state.facts_[name] = timer.it_value.tv_sec != 0 || timer.it_value.tv_usec != 0 ? "runs" : "";
+    }
+    sched_param parameters{};
+    sched_getparam(0, &parameters);
+    state.facts_["the scheduling"] =
+        fmt::format("{} {} {}", sched_getscheduler(0), parameters.sched_priority, getpriority(PRIO_PROCESS, 0));
+    state.facts_["the timer slack"] = std::to_string(prctl(PR_GET_TIMERSLACK));
+    int death_signal = 0;
+    prctl(PR_GET_PDEATHSIG, &death_signal);
+    state.facts_["the signal at the parent's death"] = std::to_string(death_signal);
+    state.facts_["whether it can be dumped"] = std::to_string(prctl(PR_GET_DUMPABLE));
+    std::fenv_t floating_point{};
+    std::fegetenv(&floating_point);
+    // Rounding, and whether denormals are flushed to zero; not the flags of what was calculated.
+#if defined(__x86_64__)
+    state.facts_["the floating-point control"] =
+        fmt::format("{:x} {:x}", floating_point.__control_word, floating_point.__mxcsr & 0xFFC0U);
+#else
+    state.facts_["the floating-point control"] = std::to_string(std::fegetround());
+#endif
+    state.facts_["the locale"] = std::setlocale(LC_ALL, nullptr);
     std::error_code error;
     state.facts_["the working directory"] = fs::current_path(error).string();
     std::string environment;
@@ -106,15 +145,15 @@ std::size_t thread_count() {
     return count;
 }
 
-std::size_t child_count() {
-    std::size_t count = 0;
+std::set<pid_t> children() {
+    std::set<pid_t> pids;
     each_entry("/proc/self/task", [&](const fs::path& task) {
         std::ifstream file(task / "children");
-        for (int pid = 0; file >> pid;) {
-            ++count;
+        for (pid_t pid = 0; file >> pid;) {
+            pids.insert(pid);
         }
     });
-    return count;
+    return pids;
 }
 
 std::size_t allocated_bytes() {

@@ -7,9 +7,12 @@
 #include <string>
 #include <vector>
 
+#include <sys/types.h>
+
 namespace ipcmark::check {
 
-// What a module must leave as it is: signal handlers and mask, CPU mask, umask, working directory, environment.
+// What a module must leave as it is: signals, CPU mask, umask, working directory, environment, resource limits, timers,
+// scheduling, floating-point control.
 class ProcessState {
 public:
     [[nodiscard]] static ProcessState now();
@@ -23,7 +26,7 @@ private:
 // Open descriptors and what each is.
 [[nodiscard]] std::map<int, std::string> open_descriptors();
 [[nodiscard]] std::size_t thread_count();
-[[nodiscard]] std::size_t child_count();
+[[nodiscard]] std::set<pid_t> children();
 // Bytes handed out by malloc, and bytes mapped in all; of this process.
 [[nodiscard]] std::size_t allocated_bytes();
 [[nodiscard]] std::size_t mapped_bytes();

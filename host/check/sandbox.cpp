@@ -4,6 +4,7 @@
 #include "host/check/peer.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <mutex>
 
@@ -15,17 +16,21 @@ namespace {
 
 int the_report_fd = -1;
 int the_step_fd = -1;
-char* the_step = nullptr;
+StepPage* the_page = nullptr;
+char* own_text = nullptr;
 std::mutex step_mutex; // two threads' texts at once would be neither's
 
 } // namespace
 
-void Sandbox::enter(int report_fd, int step_fd) {
+void Sandbox::enter(int report_fd, int step_fd, Steps steps) {
     the_report_fd = report_fd;
     the_step_fd = step_fd;
     if (step_fd >= 0) {
-        void* page = mmap(nullptr, step_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, step_fd, 0);
-        the_step = page == MAP_FAILED ? nullptr : static_cast<char*>(page);
+        void* page = mmap(nullptr, sizeof(StepPage), PROT_READ | PROT_WRITE, MAP_SHARED, step_fd, 0);
+        the_page = page == MAP_FAILED ? nullptr : static_cast<StepPage*>(page);
+    }
+    if (the_page != nullptr) {
+        own_text = steps == Steps::own ? the_page->text : the_page->peer_text;
     }
 }
 
@@ -53,11 +58,24 @@ void Sandbox::tell(Told what, const std::string& text) noexcept {
 }
 
 void Sandbox::step(const std::string& text) noexcept {
-    if (the_step != nullptr) {
+    if (own_text != nullptr) {
         const auto length = std::min(text.size(), step_bytes - 1);
         const std::lock_guard lock(step_mutex);
-        std::memcpy(the_step, text.data(), length);
-        the_step[length] = '\0';
+        std::memcpy(own_text, text.data(), length);
+        own_text[length] = '\0';
+    }
+}
+
+std::string Sandbox::peer_step() {
+    if (the_page == nullptr) {
+        return "its part of the test";
+    }
+    return {the_page->peer_text, strnlen(the_page->peer_text, step_bytes)};
+}
+
+void Sandbox::progress() noexcept {
+    if (the_page != nullptr) {
+        std::atomic_ref(the_page->progress).fetch_add(1, std::memory_order_relaxed);
     }
 }
 

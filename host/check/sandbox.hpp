@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <stdexcept>
 #include <string>
 
@@ -15,8 +17,11 @@ class Sandbox {
 public:
     static constexpr std::size_t step_bytes = 256;
 
+    // Whose present step it is that this process tells.
+    enum class Steps { own, peer };
+
     // Both descriptors -1: --in-process, where failures are thrown and nothing is told.
-    static void enter(int report_fd, int step_fd);
+    static void enter(int report_fd, int step_fd, Steps steps = Steps::own);
     [[nodiscard]] static bool entered() noexcept;
     [[nodiscard]] static int report_fd() noexcept;
     [[nodiscard]] static int step_fd() noexcept;
@@ -24,6 +29,17 @@ public:
     static void tell(Told what, const std::string& text) noexcept;
     // [any-thread] What is done now, for the report of a crash or a time-out.
     static void step(const std::string& text) noexcept;
+    // What a peer process did last.
+    [[nodiscard]] static std::string peer_step();
+    // [any-thread] A call came to its end: as long as that goes on, the test is slow and does not hang.
+    static void progress() noexcept;
+};
+
+// The page behind step_fd, shared by all processes of a test.
+struct StepPage {
+    std::uint64_t progress;
+    char text[Sandbox::step_bytes];
+    char peer_text[Sandbox::step_bytes];
 };
 
 // Thrown only in-process; in a sandbox the process ends at once, without unwinding, since threads may be stuck.

@@ -98,6 +98,34 @@ void every_size_flow(Wire& wire, bool sends) {
 }
 constexpr Flow every_size{.spec = {.max_message_size = 4200}, .run = every_size_flow};
 
+// The host measures with fixed sizes, where a byte stream has no headers and another way through the code.
+constexpr std::array<std::uint64_t, 14> fixed_steps{1,    7,     16,    17,    64,    4095,    4096,
+                                                    4097, 65535, 65536, 65537, 99999, 1 << 20, (1 << 22) + 1};
+
+void fixed(Context& context) {
+    const auto most = context.limits().max_message_size;
+    for (const auto size : fixed_steps) {
+        if (size > most) {
+            break;
+        }
+        Link link(context, {.max_message_size = size, .tx_fixed_size = size, .rx_fixed_size = size}, size);
+        for (std::uint64_t i = 0; i < 5; ++i) {
+            link.wire.send_message(i, size);
+            link.wire.recv_message(i, size);
+        }
+        link.finish();
+    }
+}
+
+void fixed_peer(Context& context, Channel& channel) {
+    Joined joined(context, channel);
+    for (std::uint64_t i = 0; i < 5; ++i) {
+        joined.wire.recv_message(i, joined.setup.argument);
+        joined.wire.send_message(i, joined.setup.argument);
+    }
+    joined.finish();
+}
+
 constexpr std::uint32_t dependable = IPCMARK_CAP_ORDERED | IPCMARK_CAP_RELIABLE;
 
 constexpr std::array tests{
@@ -120,6 +148,12 @@ constexpr std::array tests{
          .capabilities = dependable,
          .waits = Waits::each,
          .limit = std::chrono::seconds(180)},
+    Test{.id = "sizes.fixed",
+         .proves = "With a fixed size, which is how the host measures, messages from one byte to four megabytes arrive "
+                   "undamaged.",
+         .run = fixed,
+         .peer = fixed_peer,
+         .capabilities = dependable},
     Test{.id = "sizes.above_limit",
          .proves = "One byte more than allowed is refused, never cut in silence, and the next message passes.",
          .run = above_limit,

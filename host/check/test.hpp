@@ -48,6 +48,7 @@ std::span<const Test> batch_tests();
 std::span<const Test> short_structs_tests();
 std::span<const Test> leaks_tests();
 std::span<const Test> threads_tests();
+std::span<const Test> waiting_tests();
 
 // All of them.
 [[nodiscard]] const std::vector<Test>& all_tests();

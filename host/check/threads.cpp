@@ -204,9 +204,6 @@ ipcmark_status counted_recv(Wire& wire, std::span<std::byte> into, std::size_t& 
 
 // From the very first message: module.h makes no exception of it.
 void lean_flow(Wire& wire, bool begins) {
-    if (!can_count_allocations()) {
-        skip("the sanitizer has an allocator of its own, which cannot be counted");
-    }
     auto& context = wire.context();
     constexpr std::uint64_t most = 1000;
     const auto count = context.rounds(most);
@@ -229,14 +226,8 @@ void lean_flow(Wire& wire, bool begins) {
             send_one(i);
         }
     }
-    const auto judge = [&](const char* name, const AllocationCount& found) {
-        require(found.sum() == 0,
-                fmt::format("{} calls of {} allocated memory {} times, freed it {} times and changed mappings {} "
-                            "times: it is [hot], where nothing is allocated",
-                            count, name, found.allocated, found.freed, found.mapped));
-    };
-    judge("send", sending);
-    judge("recv", receiving);
+    require_no_allocation(sending, "send");
+    require_no_allocation(receiving, "recv");
 }
 constexpr Flow lean{.spec = {}, .run = lean_flow};
 

@@ -82,6 +82,7 @@ ipcmark_status Wire::try_send(std::span<const std::byte> data) {
     Sandbox::step("send");
     const auto status = context_->table().send(endpoint_.get(), data.data(), data.size());
     Context::in_set(status, "send");
+    Sandbox::progress();
     if (status == IPCMARK_WOULD_BLOCK) {
         fail("send returned would_block, which is never right: it waits");
     }
@@ -92,6 +93,7 @@ ipcmark_status Wire::try_recv(std::span<std::byte> into, std::size_t& size) {
     Sandbox::step("recv");
     const auto status = context_->table().recv(endpoint_.get(), into.data(), into.size(), &size);
     Context::in_set(status, "recv");
+    Sandbox::progress();
     if (status == IPCMARK_WOULD_BLOCK) {
         fail("recv returned would_block, which is never right: it waits, and a dead peer is peer_gone");
     }

@@ -63,6 +63,19 @@ concept HasLoan = requires(Endpoint& e, ipcmark_loan& loan, ipcmark_taken& taken
     e.release(std::uint64_t{1});
 };
 
+// The parameters of accept and connect. A flag asks for something to be done, so one that this module knows nothing of
+// is refused.
+template <class Endpoint> EndpointRequest endpoint_request(const ipcmark_endpoint_params* params) {
+    constexpr std::uint32_t known = (HasPollfd<Endpoint> ? std::uint32_t{IPCMARK_ENDPOINT_POLLED} : 0) |
+                                    (HasLoan<Endpoint> ? std::uint32_t{IPCMARK_ENDPOINT_LOANED} : 0);
+    const EndpointRequest request(params);
+    if ((request.flags & ~known) != 0) {
+        throw Error(IPCMARK_UNSUPPORTED, "endpoint flags " + std::to_string(request.flags & ~known) +
+                                             " ask for what this module does not have");
+    }
+    return request;
+}
+
 template <class Module> struct Table {
     using Listener = typename Module::Listener;
     using Endpoint = typename Module::Endpoint;
@@ -111,13 +124,14 @@ template <class Module> struct Table {
     static ipcmark_status accept(ipcmark_listener* listener, const ipcmark_endpoint_params* params,
                                  ipcmark_endpoint** out) noexcept {
         *out = nullptr;
-        return guarded([&] { *out = give(of(listener).accept(EndpointRequest(params))); });
+        return guarded([&] { *out = give(of(listener).accept(endpoint_request<Endpoint>(params))); });
     }
     static ipcmark_status connect(const void* address, std::size_t length, const ipcmark_endpoint_params* params,
                                   ipcmark_endpoint** out) noexcept {
         *out = nullptr;
         return guarded([&] {
-            *out = give(Module::connect({static_cast<const std::byte*>(address), length}, EndpointRequest(params)));
+            *out = give(
+                Module::connect({static_cast<const std::byte*>(address), length}, endpoint_request<Endpoint>(params)));
         });
     }
     static void close_listener(ipcmark_listener* listener) noexcept { delete reinterpret_cast<Listener*>(listener); }
