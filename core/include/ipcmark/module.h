@@ -21,8 +21,10 @@
  *   [any-thread] at any time from any thread, while other calls on the same object are under way
  * and where it applies [hot]: no allocation, no lock, no log, no formatting.
  *
- * No exception may leave a function of a module, and no function may call exit, abort or change signal handlers,
- * the process's CPU mask, umask or working directory.
+ * No exception may leave a function of a module, and no function may call exit or abort, write to standard output or
+ * error (the host's log is there for that), leave a child process, or change what belongs to the process: signal
+ * handlers and masks, CPU mask, scheduling, umask, working directory, environment, locale, resource limits, timers,
+ * floating-point control. Destructors and atexit functions of a module must end at the exit of the process.
  */
 #ifndef IPCMARK_MODULE_H
 #define IPCMARK_MODULE_H
@@ -149,7 +151,7 @@ typedef struct ipcmark_host {
 /* How a blocked send or recv waits. Every module takes IPCMARK_WAIT_BLOCK; the others may be refused with
  * IPCMARK_UNSUPPORTED when the endpoint is made, never replaced in silence. */
 enum {
-    IPCMARK_WAIT_BLOCK = 0,   /* sleep in the kernel at once */
+    IPCMARK_WAIT_BLOCK = 0,   /* sleep in the kernel at once; accept and connect always do */
     IPCMARK_WAIT_SPIN = 1,    /* never sleep; look at the interrupt flag in every turn */
     IPCMARK_WAIT_ADAPTIVE = 2 /* spin for spin_ns, then sleep */
 };
@@ -178,9 +180,11 @@ typedef struct ipcmark_endpoint_params {
     uint64_t tx_fixed_size;
     uint64_t rx_fixed_size;
     uint32_t wait_policy; /* IPCMARK_WAIT_* */
-    uint32_t flags;       /* IPCMARK_ENDPOINT_* */
-    uint64_t spin_ns;     /* IPCMARK_WAIT_ADAPTIVE: how long to spin before sleeping */
-    uint64_t timeout_ns;  /* accept, connect: give up with IPCMARK_TIMED_OUT after this time; 0: wait for ever */
+    /* IPCMARK_ENDPOINT_*. The host sets one only if the module has the extension, and never both. One of an extension
+     * that the module does not have is IPCMARK_UNSUPPORTED. */
+    uint32_t flags;
+    uint64_t spin_ns;    /* IPCMARK_WAIT_ADAPTIVE: how long to spin before sleeping */
+    uint64_t timeout_ns; /* accept, connect: give up with IPCMARK_TIMED_OUT after this time; 0: wait for ever */
     const ipcmark_host* host;
     const ipcmark_value* values; /* as in ipcmark_listen_params; live as long as the call */
     uint32_t value_count;
@@ -199,18 +203,22 @@ typedef struct ipcmark_limits {
     uint32_t size;          /* set by the caller */
     uint32_t max_endpoints; /* 0: no limit but the system's */
     uint64_t max_message_size;
-    uint64_t max_in_flight; /* messages in one direction before send blocks; 0: not known (depends on bytes) */
+    /* As many messages of max_message_size fit into one direction before send waits; 0: not known (depends on bytes).
+     * The host refuses a larger window. */
+    uint64_t max_in_flight;
     /* What sets max_message_size and how to raise it, one line; empty where it is the address space. */
     char reason[IPCMARK_REASON_SIZE];
 } ipcmark_limits;
 
 /* Semantic facts about a transport; a feature is an extension that is there. */
 enum {
-    IPCMARK_CAP_BOUNDARIES = 1u << 0,    /* the transport itself keeps message boundaries */
-    IPCMARK_CAP_ORDERED = 1u << 1,       /* messages arrive in the order of sending */
-    IPCMARK_CAP_RELIABLE = 1u << 2,      /* no message is lost or doubled while both peers live */
-    IPCMARK_CAP_CROSS_HOST = 1u << 3,    /* the peers may be on two machines */
-    IPCMARK_CAP_PEER_DEATH = 1u << 4,    /* a blocked call returns IPCMARK_PEER_GONE when the peer is killed */
+    IPCMARK_CAP_BOUNDARIES = 1u << 0, /* the transport itself keeps message boundaries */
+    IPCMARK_CAP_ORDERED = 1u << 1,    /* messages arrive in the order of sending */
+    IPCMARK_CAP_RELIABLE = 1u << 2,   /* no message is lost or doubled while both peers live */
+    IPCMARK_CAP_CROSS_HOST = 1u << 3, /* the peers may be on two machines */
+    /* A blocked call returns IPCMARK_PEER_GONE when the peer is killed or closes, at once where the system tells of it
+     * and within five seconds in any case. A peer that is only stopped is not gone. */
+    IPCMARK_CAP_PEER_DEATH = 1u << 4,
     IPCMARK_CAP_TX_RX_THREADS = 1u << 5, /* [tx] and [rx] may overlap on two threads */
     /* There is no peer: what an endpoint sends, the same endpoint receives. For modules that measure the harness. */
     IPCMARK_CAP_LOOPBACK = 1u << 6,
@@ -252,7 +260,8 @@ typedef struct ipcmark_descriptor {
      * away and waited past. The endpoint outlives its listener. */
     ipcmark_status (*accept)(ipcmark_listener* listener, const ipcmark_endpoint_params* params, ipcmark_endpoint** out);
 
-    /* [control] Connects to a listener's address. May return before the peer has accepted. */
+    /* [control] Connects to a listener's address. May return before the peer has accepted; one that waits for the
+     * accept gives up after params->timeout_ns, since a connect cannot be interrupted. */
     ipcmark_status (*connect)(const void* address, size_t address_length, const ipcmark_endpoint_params* params,
                               ipcmark_endpoint** out);
 
@@ -260,17 +269,19 @@ typedef struct ipcmark_descriptor {
     void (*close_listener)(ipcmark_listener* listener);
 
     /* [endpoint] Releases the endpoint; legal in any state, with NULL too. Does not wait for the peer. What was sent
-     * before stays receivable for the peer where the transport can keep it. */
+     * before stays receivable for the peer where the transport can keep it, but a peer that does not read holds up
+     * nobody: close cannot be interrupted. */
     void (*close)(ipcmark_endpoint* endpoint);
 
-    /* [tx] [hot] Sends one whole message, waiting by the endpoint's wait policy while there is no room. The caller may
-     * reuse `data` on return. Size 0 is IPCMARK_BAD_ARGUMENT; a size above max_message_size, or different from
-     * tx_fixed_size, is IPCMARK_TOO_BIG or IPCMARK_BAD_ARGUMENT and sends nothing. IPCMARK_WOULD_BLOCK is never
-     * returned. */
+    /* [tx] [hot] Sends one whole message, waiting by the endpoint's wait policy while there is no room. `data` has any
+     * alignment, is only read, and no byte beyond `size` is; the caller may reuse it on return. Size 0 is
+     * IPCMARK_BAD_ARGUMENT; a size above max_message_size, or different from tx_fixed_size, is IPCMARK_TOO_BIG or
+     * IPCMARK_BAD_ARGUMENT and sends nothing. IPCMARK_WOULD_BLOCK is never returned. */
     ipcmark_status (*send)(ipcmark_endpoint* endpoint, const void* data, size_t size);
 
     /* [rx] [hot] Receives one whole message into `data` and its size into *size, waiting by the wait policy. A message
-     * larger than capacity is IPCMARK_TRUNCATED, never cut in silence. IPCMARK_WOULD_BLOCK is never returned. */
+     * larger than capacity is IPCMARK_TRUNCATED, never cut in silence, with rx_fixed_size too: that the buffer has it
+     * is not promised. No byte beyond capacity is touched. IPCMARK_WOULD_BLOCK is never returned. */
     ipcmark_status (*recv)(ipcmark_endpoint* endpoint, void* data, size_t capacity, size_t* size);
 
     /* [any-thread] Sticky: the call under way in [tx] and in [rx], and every later one, returns `status` within
@@ -281,8 +292,10 @@ typedef struct ipcmark_descriptor {
     /* [any-thread] The same for an accept. */
     void (*interrupt_listener)(ipcmark_listener* listener, ipcmark_status status);
 
-    /* [any-thread] Tells about the last failure that the calling thread got from a function of this module. `object` is
-     * the endpoint or listener concerned, or NULL after a failed limits, listen or connect. */
+    /* [any-thread] Tells about the last failure that the calling thread got from a function of this module, those of
+     * the extensions and interrupted calls among them; IPCMARK_WOULD_BLOCK is no failure. `object` is the endpoint or
+     * listener concerned, or NULL after a failed limits, listen or connect. The host shows a text only if the status is
+     * that of the call. */
     void (*last_error)(const void* object, ipcmark_error* out);
 
     /* [endpoint] Optional. The value that option number `option_index` really has on this endpoint, for example the

@@ -30,11 +30,15 @@ typedef struct ipcmark_ext_batch {
 
     /* [tx] [hot] Sends messages in order, waiting by the wait policy until at least one is sent. *sent is how many
      * were, from the first on; with IPCMARK_OK it is at least 1 and may be less than count. A message is sent whole or
-     * not at all. */
+     * not at all. One that cannot be sent ends the batch: the call tells of those before it with IPCMARK_OK, and fails
+     * only if it is the first. A count of 0 is never passed. */
     ipcmark_status (*send_batch)(ipcmark_endpoint* endpoint, const ipcmark_tx_message* messages, size_t count,
                                  size_t* sent);
 
-    /* [rx] [hot] Waits for one message, then takes as many more as are there without waiting, up to count. */
+    /* [rx] [hot] Waits for one message, then takes as many more as are there without waiting, up to count; with
+     * IPCMARK_OK *received is at least 1. A message that does not fit its buffer, the end and an interrupt are told by
+     * the call that finds them first, which is the next one if there are messages before. A count of 0 is never passed.
+     */
     ipcmark_status (*recv_batch)(ipcmark_endpoint* endpoint, ipcmark_rx_message* messages, size_t count,
                                  size_t* received);
 } ipcmark_ext_batch;

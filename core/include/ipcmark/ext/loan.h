@@ -6,7 +6,8 @@
  * A token stands for a piece of the transport's memory. It is consumed by the call that gives it back, whatever the
  * status of that call. At most one loan and one taken message are out on an endpoint at a time; a second is
  * IPCMARK_LIMIT. Closing an endpoint consumes all tokens. The endpoint must have been made with
- * IPCMARK_ENDPOINT_LOANED.
+ * IPCMARK_ENDPOINT_LOANED. loan, commit and take are interrupted as send and recv are; discard and release never wait,
+ * and what they return after an interrupt is the module's choice.
  */
 #ifndef IPCMARK_EXT_LOAN_H
 #define IPCMARK_EXT_LOAN_H

@@ -34,12 +34,14 @@ typedef struct ipcmark_ext_pollfd {
 
     /* [rx] [hot] As recv, but returns IPCMARK_WOULD_BLOCK instead of waiting. After IPCMARK_WOULD_BLOCK part of the
      * message may be in the buffer: the caller repeats the call with the same buffer and capacity until another status
-     * comes. */
+     * comes. A message larger than capacity is IPCMARK_TRUNCATED, once all of it is here. */
     ipcmark_status (*try_recv)(ipcmark_endpoint* endpoint, void* data, size_t capacity, size_t* size);
 
     /* [tx] for IPCMARK_POLL_TX, [rx] for IPCMARK_POLL_RX, [hot]. Prepares the descriptors so that whatever happens
      * after this call wakes a poll: no wake-up is lost. `directions` is a set; *ready is the part of it that need not
-     * wait: the caller tries those at once. An interrupt makes a direction ready and its descriptor readable. */
+     * wait: the caller tries those at once. An interrupt makes a direction ready and wakes a poll for its descriptor
+     * and events, and so does the death of the peer, for a sender that waits for room too. A descriptor that wakes a
+     * poll again and again while nothing can be done is a fault: it costs a CPU. */
     ipcmark_status (*arm)(ipcmark_endpoint* endpoint, uint32_t directions, uint32_t* ready);
 } ipcmark_ext_pollfd;
 
