@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string>
 
 #include <unistd.h>
@@ -14,15 +15,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The first two numbers of schedstat: nanoseconds run, nanoseconds ready.
-std::optional<ThreadTimes> times_in(const fs::path& task) {
+// The second number of schedstat, after the nanoseconds that the thread has run.
+std::optional<std::uint64_t> waited_for_a_cpu(const fs::path& task) {
     std::ifstream file(task / "schedstat");
     std::uint64_t ran = 0;
-    std::uint64_t ready = 0;
-    if (!(file >> ran >> ready)) {
+    std::uint64_t waited = 0;
+    if (!(file >> ran >> waited)) {
         return std::nullopt;
     }
-    return ThreadTimes{std::chrono::nanoseconds(ran), std::chrono::nanoseconds(ready)};
+    return waited;
 }
 
 } // namespace
@@ -35,9 +36,8 @@ Starvation Starvation::now() {
         std::error_code error;
         const fs::path tasks = "/proc/" + std::to_string(pid) + "/task";
         for (fs::directory_iterator at(tasks, error), end; !error && at != end; at.increment(error)) {
-            if (const auto times = times_in(at->path())) {
-                all.waited_[static_cast<pid_t>(std::stol(at->path().filename().string()))] =
-                    static_cast<std::uint64_t>(times->was_ready.count());
+            if (const auto waited = waited_for_a_cpu(at->path())) {
+                all.waited_[static_cast<pid_t>(std::stol(at->path().filename().string()))] = *waited;
             }
         }
     }
@@ -52,10 +52,6 @@ std::chrono::nanoseconds Starvation::since(const Starvation& before) const {
         sum += waited > from ? waited - from : 0;
     }
     return std::chrono::nanoseconds(sum);
-}
-
-std::optional<ThreadTimes> ThreadTimes::of(pid_t thread) {
-    return times_in("/proc/self/task/" + std::to_string(thread));
 }
 
 } // namespace ipcmark::check

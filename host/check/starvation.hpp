@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
-#include <optional>
 
 #include <sys/types.h>
 
@@ -21,14 +20,6 @@ public:
 
 private:
     std::map<pid_t, std::uint64_t> waited_; // thread → nanoseconds
-};
-
-// How long a thread of this process has run, and how long it was ready to run and did not. The rest of a time it slept.
-struct ThreadTimes {
-    std::chrono::nanoseconds ran{0};
-    std::chrono::nanoseconds was_ready{0};
-    // Nothing where the kernel does not tell.
-    [[nodiscard]] static std::optional<ThreadTimes> of(pid_t thread);
 };
 
 } // namespace ipcmark::check

@@ -3,9 +3,13 @@
 #include "host/check/blocked.hpp"
 #include "host/check/peer.hpp"
 #include "host/check/waiting_call.hpp"
+#include "result/wait_policy_names.hpp"
 
 #include <array>
 #include <atomic>
+#include <fstream>
+#include <optional>
+#include <string>
 #include <thread>
 
 #include <fmt/format.h>
@@ -15,33 +19,42 @@ namespace ipcmark::check {
 namespace {
 
 using namespace std::chrono_literals;
-using clock = std::chrono::steady_clock;
 
-constexpr auto watched_for = 400ms;
+constexpr int looks = 40;
 
-// Watches a thread that waits in `name` for a while. What a busy machine keeps it from is neither sleep nor work.
-void watch(Context& context, pid_t thread, const std::string& name) {
-    const auto before = ThreadTimes::of(thread);
-    const auto begin = clock::now();
-    std::this_thread::sleep_for(watched_for);
-    const auto after = ThreadTimes::of(thread);
-    const auto time = clock::now() - begin;
-    if (!before || !after) {
-        skip("this kernel does not tell what a thread does with its time");
+// Whether a thread of this process runs or would if there were a CPU for it; not set if it is no more.
+std::optional<bool> is_awake(pid_t thread) {
+    std::ifstream file("/proc/self/task/" + std::to_string(thread) + "/stat");
+    std::string line;
+    std::getline(file, line);
+    const auto name_end = line.rfind(')'); // the name may hold anything
+    if (name_end == std::string::npos || name_end + 2 >= line.size()) {
+        return std::nullopt;
     }
-    const auto ran = after->ran - before->ran;
-    const auto slept = time - ran - (after->was_ready - before->was_ready);
+    return line[name_end + 2] == 'R';
+}
+
+// Looks at a thread that waits in `name` for a while. A thread that spins is awake each time, however little a busy
+// machine lets it run.
+void watch(Context& context, pid_t thread, const std::string& name) {
+    int awake = 0;
+    for (int look = 0; look < looks; ++look) {
+        std::this_thread::sleep_for(10ms);
+        const auto now = is_awake(thread);
+        require(now.has_value(), name + " returned");
+        awake += *now ? 1 : 0;
+    }
     const auto policy = context.subject().wait;
     if (policy == WaitPolicy::spin) {
-        require(slept < time / 2,
-                fmt::format("{} slept for {} of {} ms with the wait policy spin: the result would be that of another "
-                            "policy. One that the module does not have is refused with unsupported",
-                            name, slept / 1ms, time / 1ms));
+        require(awake > looks / 2,
+                fmt::format("{} was asleep in {} of {} looks with the wait policy spin: the result would be that of "
+                            "another policy. One that the module does not have is refused with unsupported",
+                            name, looks - awake, looks));
         return;
     }
-    require(ran < time / 4,
-            fmt::format("{} used a CPU for {} of {} ms with the wait policy {}, by which it sleeps{}", name, ran / 1ms,
-                        time / 1ms, wait_name(policy), policy == WaitPolicy::adaptive ? " after spin_ns" : ""));
+    require(awake < looks / 2,
+            fmt::format("{} was awake in {} of {} looks with the wait policy {}, by which it sleeps{}", name, awake,
+                        looks, wait_policy_name(policy), policy == WaitPolicy::adaptive ? " after spin_ns" : ""));
 }
 
 void in_recv(Context& context) {
