@@ -281,7 +281,7 @@ const std::vector<RunOption>& table() {
          }},
         // ------------------------------------------------------------------------------------------------ run
         {{"--continue-on-error", "", flag, run_group,
-          "Go on with the next test after one that failed, and exit with 0.", ""},
+          "Go on with the next test after one that failed, or that its module cannot do, and exit with 0.", ""},
          run,
          [](RunSettings& s, const Values& v) {
              s.wide.on_error = parse_bool(v.back()) ? OnError::go_on : OnError::stop;

@@ -17,7 +17,7 @@ using namespace std::chrono_literals;
 constexpr auto answer_limit = 10s;
 constexpr int no_results = -1;
 
-void probe_module(const std::string& id, const std::vector<const WorkerJob*>& jobs, Sides sides) {
+std::vector<std::string> probe_module(const std::string& id, const std::vector<const WorkerJob*>& jobs, Sides sides) {
     WorkerProcess worker = WorkerProcess::spawn(no_results);
     boost::json::array list;
     for (const WorkerJob* job : jobs)
@@ -39,23 +39,27 @@ void probe_module(const std::string& id, const std::vector<const WorkerJob*>& jo
                 fmt::format("module '{}' hangs: no answer about its limits within {} s", id, answer_limit.count()));
         if (text_field(*answer, "type") != "probed")
             continue;
-        for (const auto& error : answer->at("errors").as_array()) {
-            if (!error.as_string().empty())
-                throw UsageError(std::string(error.as_string()));
-        }
+        std::vector<std::string> objections;
+        for (const auto& error : answer->at("errors").as_array())
+            objections.emplace_back(error.as_string());
         worker.channel().send({{"type", "exit"}});
-        return;
+        return objections;
     }
 }
 
 } // namespace
 
-void probe_modules(const std::vector<WorkerJob>& jobs, Sides sides) {
+std::vector<std::string> probe_modules(const std::vector<WorkerJob>& jobs, Sides sides) {
     std::map<std::string, std::vector<const WorkerJob*>> by_module;
     for (const WorkerJob& job : jobs)
         by_module[job.module_path].push_back(&job);
-    for (const auto& [path, of_module] : by_module)
-        probe_module(of_module.front()->module_id, of_module, sides);
+    std::vector<std::string> objections(jobs.size());
+    for (const auto& [path, of_module] : by_module) {
+        const auto answers = probe_module(of_module.front()->module_id, of_module, sides);
+        for (std::size_t at = 0; at < of_module.size() && at < answers.size(); ++at)
+            objections[static_cast<std::size_t>(of_module[at] - jobs.data())] = answers[at];
+    }
+    return objections;
 }
 
 } // namespace ipcmark

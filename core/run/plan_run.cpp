@@ -89,6 +89,12 @@ private:
         result.timestamp = rfc3339_now();
         result.module.id = jobs.client.front().module_id;
         result.module.path = jobs.client.front().module_path;
+        if (jobs.refused) {
+            result.failure = jobs.refused;
+            result.error_count = 1;
+            name_module(result.module, jobs.client.front());
+            return result;
+        }
         const auto begin = SteadyClock::now();
         for (std::size_t number = 0; number < jobs.directions.size() && !stop_.stop_requested(); ++number) {
             DirectionOutcome outcome = run_one(index, test, jobs, number);

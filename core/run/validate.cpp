@@ -10,6 +10,8 @@
 #include <ipcmark/run.hpp>
 #include <ipcmark/units.hpp>
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace ipcmark {
@@ -98,6 +100,7 @@ std::vector<TestJobs> validated_jobs(const Plan& plan, ServerPlace place) {
         throw UsageError("the plan has no test");
     std::vector<TestJobs> tests;
     std::vector<WorkerJob> questions;
+    std::vector<std::size_t> asked_for; // the test that each question is about
     for (const TestPlan& test : plan.tests) {
         check_test(test);
         check_cpus(test.client_cpus, "the client");
@@ -113,8 +116,10 @@ std::vector<TestJobs> validated_jobs(const Plan& plan, ServerPlace place) {
                 job.module_id = file.id;
                 job.module_version = file.version;
                 job.debug_wrapper = plan.modules.debug_wrapper;
-                if (role == Role::client)
+                if (role == Role::client) {
                     questions.push_back(job);
+                    asked_for.push_back(tests.size());
+                }
                 (role == Role::server ? jobs.server : jobs.client).push_back(std::move(job));
             }
         }
@@ -125,7 +130,17 @@ std::vector<TestJobs> validated_jobs(const Plan& plan, ServerPlace place) {
                                          test.message_size_bytes, envelope_bytes));
         tests.push_back(std::move(jobs));
     }
-    probe_modules(questions, place == ServerPlace::here ? Sides::both : Sides::own);
+    const auto objections = probe_modules(questions, place == ServerPlace::here ? Sides::both : Sides::own);
+    for (std::size_t at = 0; at < objections.size(); ++at) {
+        if (objections[at].empty())
+            continue;
+        if (plan.on_error == OnError::stop)
+            throw UsageError(objections[at]);
+        tests[asked_for[at]].refused = objections[at];
+    }
+    // To go on there must be something to go on with.
+    if (std::all_of(tests.begin(), tests.end(), [](const TestJobs& jobs) { return jobs.refused.has_value(); }))
+        throw UsageError(*tests.front().refused);
     return tests;
 }
 

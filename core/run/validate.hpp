@@ -5,6 +5,8 @@
 
 #include <ipcmark/plan.hpp>
 
+#include <optional>
+#include <string>
 #include <vector>
 
 namespace ipcmark {
@@ -20,10 +22,12 @@ struct TestJobs {
     std::vector<Direction> directions;
     std::vector<WorkerJob> server; // one for each direction
     std::vector<WorkerJob> client;
+    std::optional<std::string> refused; // why its module cannot do it, where the plan goes on after a failed test
 };
 
 // Checks a whole plan (run.hpp's validate) and returns the jobs of each test. With ServerPlace::other_program the
-// server's CPUs and modules are not this machine's to check.
+// server's CPUs and modules are not this machine's to check. With OnError::go_on a test that its module cannot do does
+// not keep the others from being run.
 [[nodiscard]] std::vector<TestJobs> validated_jobs(const Plan& plan, ServerPlace place);
 
 } // namespace ipcmark

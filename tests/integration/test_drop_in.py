@@ -63,6 +63,20 @@ def test_all_failed_under_continue_on_error_is_still_0(ipc_benchmark):
     assert ipc_benchmark(*arguments).returncode == 1
 
 
+def test_what_one_mechanism_cannot_do_does_not_stop_the_others_under_continue_on_error(ipc_benchmark):
+    arguments = ["-m", "pmq", "uds", "-s", 1_000_000, "-i", 20, "-w", 2, "-q", "-o", "r.json"]
+    done = ipc_benchmark(*arguments, "--continue-on-error")
+    assert done.returncode == 0
+    assert "1000000" in done.stderr and "'pmq'" in done.stderr
+    pmq, uds = json.loads((ipc_benchmark.folder / "r.json").read_text())["results"]
+    assert (pmq["mechanism"], uds["mechanism"]) == ("PosixMessageQueue", "UnixDomainSocket")
+    assert "1000000" in pmq["status"]["Failure"] and pmq["one_way_results"] is None
+    assert uds["status"] == "Success"
+    # Without it, and where nothing else is left to do, the command line is wrong.
+    assert ipc_benchmark(*arguments).returncode == 2
+    assert ipc_benchmark("-m", "pmq", "-s", 1_000_000, "--continue-on-error").returncode == 2
+
+
 def test_the_log_goes_where_it_is_told(ipc_benchmark):
     assert ipc_benchmark(*QUICK, "-q", "--log-file", "run.log").returncode == 0
     assert (ipc_benchmark.folder / "run.log").exists()
