@@ -30,6 +30,7 @@ enum {
     OPTION_SLOW_ENDPOINT,
     OPTION_SLOW_ACCEPT,
     OPTION_MEET,
+    OPTION_SLOW_CLOSE,
     OPTION_COUNT
 };
 
@@ -56,6 +57,10 @@ static const ipcmark_option options[OPTION_COUNT] = {
      .type = IPCMARK_TYPE_U64,
      .default_text = "0",
      .help = "the client's message 50 waits until so many endpoints have come to theirs: they must work at once"},
+    {.name = "slow-close",
+     .type = IPCMARK_TYPE_DURATION,
+     .default_text = "0ms",
+     .help = "close waits so long before it returns: teardown that no window may contain"},
 };
 
 struct ipcmark_listener {
@@ -78,6 +83,7 @@ struct ipcmark_endpoint {
     uint64_t stall_ns;
     uint64_t slow_endpoint;
     uint64_t meet;
+    uint64_t slow_close_ns;
     unsigned char* copy; /* room for a falsified reply */
     struct witness_log* log;
     size_t log_bytes;
@@ -214,6 +220,7 @@ static ipcmark_status make_endpoint(int socket, const ipcmark_endpoint_params* p
     endpoint->slow_endpoint = params->values[OPTION_SLOW_ENDPOINT].as.u64;
     endpoint->meet = params->values[OPTION_MEET].as.u64;
     endpoint->stall_ns = params->values[OPTION_STALL].as.u64;
+    endpoint->slow_close_ns = params->values[OPTION_SLOW_CLOSE].as.u64;
     endpoint->log = open_log(params->values[OPTION_LOG].as.string, &endpoint->log_bytes);
     *out = endpoint;
     return IPCMARK_OK;
@@ -293,6 +300,7 @@ static void close_(ipcmark_endpoint* endpoint) {
                                                       .event = WITNESS_CLOSE,
                                                       .endpoint = endpoint->index,
                                                       .is_server = endpoint->is_server});
+    sleep_ns(endpoint->slow_close_ns);
     close(endpoint->socket);
     if (endpoint->log != NULL)
         munmap(endpoint->log, endpoint->log_bytes);
