@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "result/json_text.hpp"
 
+#include "result/valid_utf8.hpp"
+
 #include <algorithm>
 #include <iterator>
 #include <string_view>
@@ -129,7 +131,7 @@ std::string to_text(const json::value& value) {
     std::string text;
     Printer(text).print(value, 0);
     text += '\n';
-    return text;
+    return valid_utf8(text);
 }
 
 } // namespace ipcmark::result

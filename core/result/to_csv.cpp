@@ -2,6 +2,7 @@
 #include "result/csv_text.hpp"
 #include "result/summary.hpp"
 #include "result/tables.hpp"
+#include "result/valid_utf8.hpp"
 
 #include <ipcmark/result.hpp>
 
@@ -64,7 +65,7 @@ std::string to_csv(const ResultDocument& document) {
         if (!r.one_way && !r.round_trip)
             text += configuration(r, "") + "false,0,,,,,,,,,,,,," + reason + "\n";
     }
-    return text;
+    return result::valid_utf8(text);
 }
 
 } // namespace ipcmark

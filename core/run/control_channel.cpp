@@ -20,6 +20,13 @@ constexpr std::size_t length_bytes = 4;
 // The largest message is a histogram of a remote worker; a length beyond this is not ours.
 constexpr std::size_t longest_message = std::size_t{64} << 20;
 
+// Names of files and what a module says may be any bytes.
+boost::json::parse_options any_bytes() {
+    boost::json::parse_options options;
+    options.allow_invalid_utf8 = true;
+    return options;
+}
+
 std::size_t announced_length(const std::vector<char>& buffer) {
     std::uint32_t length = 0;
     std::memcpy(&length, buffer.data(), length_bytes);
@@ -59,7 +66,7 @@ std::optional<boost::json::object> ControlChannel::take_buffered() {
         return std::nullopt;
     const std::size_t length = announced_length(buffer_);
     boost::json::error_code error;
-    auto value = boost::json::parse({buffer_.data() + length_bytes, length}, error);
+    auto value = boost::json::parse({buffer_.data() + length_bytes, length}, error, {}, any_bytes());
     buffer_.erase(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(length_bytes + length));
     if (error || !value.is_object())
         throw RunError("the other end of the control connection sent something that is not a control message");

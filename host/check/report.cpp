@@ -3,6 +3,7 @@
 
 #include "host/text_table.hpp"
 #include "result/json_text.hpp"
+#include "result/valid_utf8.hpp"
 #include "result/wait_policy_names.hpp"
 
 #include <fmt/format.h>
@@ -172,7 +173,7 @@ std::string junit_text(const Request& request, const std::vector<CaseResult>& re
                                   outcome_name(result.outcome), reason, escaped(result.which.test->proves),
                                   escaped(result.output));
     }
-    return text + "</testsuite>\n";
+    return result::valid_utf8(text + "</testsuite>\n");
 }
 
 } // namespace ipcmark::check

@@ -4,12 +4,13 @@
 import datetime
 import json
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
 
 import pytest
-from support import TIMEOUT_S, measuring_workers
+from support import BUILD_ROOT, TIMEOUT_S, measuring_workers
 
 
 def test_the_machine(ipcmark):
@@ -70,6 +71,18 @@ def test_a_buffer_size_without_effect_is_not_reported_as_one(ipcmark):
     ignored = [[w for w in r["warnings"] if w["code"] == "buffer-size-ignored"] for r in (with_it, without)]
     assert ignored[0] == []
     assert "'shm'" in ignored[1][0]["cause"] and "64KiB" in ignored[1][0]["cause"]
+
+
+def test_names_that_are_no_text_are_used_as_they_are_and_spoil_no_document(ipcmark):
+    """A file name is bytes; the document is UTF-8."""
+    folder = ipcmark.folder / os.fsdecode(b"mod\xffules")
+    folder.mkdir()
+    shutil.copy(BUILD_ROOT / "modules" / "uds" / "uds.so", folder)
+    output = ipcmark.folder / os.fsdecode(b"r\xff.json")
+    done = ipcmark("run", "-m", folder / "uds.so", "-i", 100, "-q", "-o", output)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(output.read_bytes().decode("utf-8"))["results"][0]
+    assert result["status"] == "Success" and result["module"]["path"].endswith("mod\ufffdules/uds.so")
 
 
 def test_a_summary_is_of_one_direction(ipcmark, witness):

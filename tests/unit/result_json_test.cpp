@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "../document/sample_document.hpp"
 #include "catch.hpp"
+#include "result/valid_utf8.hpp"
 
 #include <ipcmark/result.hpp>
 
@@ -151,6 +152,23 @@ TEST_CASE("the buffer size is what was asked, else the module's, else 0") {
     // What had no effect is not said to have been so.
     buffers.results[1].plan.buffer_size_bytes = 4096;
     CHECK(at(json::parse(to_json(buffers)), "/results/1/test_config/buffer_size").as_int64() == 0);
+}
+
+TEST_CASE("bytes that are no text do not spoil a document") {
+    const std::string unknown = "\xEF\xBF\xBD";
+    const std::string text = "plain, \xC3\xA9, \xE2\x82\xAC, \xF0\x9F\x98\x80";
+    CHECK(result::valid_utf8(text) == text);
+    // A byte by itself and a cut character; too long a form; a surrogate; beyond the last character.
+    CHECK(result::valid_utf8("a\xFFz\xE2\x82") == "a" + unknown + "z" + unknown + unknown);
+    CHECK(result::valid_utf8("\xC0\xAF") == unknown + unknown);
+    CHECK(result::valid_utf8("\xED\xA0\x80") == unknown + unknown + unknown);
+    CHECK(result::valid_utf8("\xF4\x90\x80\x80") == unknown + unknown + unknown + unknown);
+    ResultDocument odd = sample::document();
+    odd.command_line = {"ipcmark", "-o", "r\xFF.json"};
+    odd.results[0].failure = "the module says \xFE";
+    const json::value read = json::parse(to_json(odd)); // refuses what is no UTF-8
+    CHECK(at(read, "/metadata/command_line/2").as_string() == "r" + unknown + ".json");
+    CHECK(to_csv(odd).find("the module says " + unknown) != std::string::npos);
 }
 
 TEST_CASE("a document without results is a document") {
