@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "module/describe_text.hpp"
 
+#include "module/any_bytes.hpp"
+
 #include <boost/json.hpp>
 
 namespace ipcmark {
@@ -69,7 +71,7 @@ std::string description_to_text(const ModuleDescription& description) {
 }
 
 ModuleDescription description_from_text(std::string_view text) {
-    const json::value parsed = json::parse(text);
+    const json::value parsed = json::parse(text, {}, any_bytes());
     const json::object& object = parsed.as_object();
     ModuleDescription description;
     description.display_name = text_at(object, "display_name");

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/control_channel.hpp"
 
+#include "module/any_bytes.hpp"
+
 #include <ipcmark/run.hpp>
 
 #include <cerrno>
@@ -19,13 +21,6 @@ namespace {
 constexpr std::size_t length_bytes = 4;
 // The largest message is a histogram of a remote worker; a length beyond this is not ours.
 constexpr std::size_t longest_message = std::size_t{64} << 20;
-
-// Names of files and what a module says may be any bytes.
-boost::json::parse_options any_bytes() {
-    boost::json::parse_options options;
-    options.allow_invalid_utf8 = true;
-    return options;
-}
 
 std::size_t announced_length(const std::vector<char>& buffer) {
     std::uint32_t length = 0;

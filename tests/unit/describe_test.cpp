@@ -96,3 +96,12 @@ TEST_CASE("what a description does not say is not made up", "[describe]") {
     for (const char* text : {"", "{", "{}", "[]", "null", R"({"display_name":1})"})
         CHECK_THROWS(description_from_text(text));
 }
+
+TEST_CASE("a description of any bytes arrives as it was", "[describe]") {
+    ModuleDescription odd;
+    odd.display_name = "n\xFFme";
+    odd.description = "cut in the middle: \xE2\x82";
+    const auto read = description_from_text(description_to_text(odd));
+    CHECK(read.display_name == odd.display_name);
+    CHECK(read.description == odd.description);
+}
