@@ -108,7 +108,7 @@ def run(
     """
     if not shutil.which(command[0]):  # setpriv would say it in another way
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), command[0])
-    with _sigterm.after_this():
+    with _end_signals.after_this():
         return _run(command, timeout_s, cancel, grace_s, on_stderr_line)
 
 
@@ -180,8 +180,11 @@ def _dies_with_this_process() -> list[str]:
     return [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
 
 
-class _Sigterm:
-    """Ends what runs, as cancel does, and then this process.
+_END_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class _EndSignals:
+    """SIGTERM and SIGINT end what runs, as cancel does, and then this process.
 
     The interpreter runs signal handlers on the main thread, anywhere. An exception raised while a child is being
     started there would lose it; so the end of this process waits until run() is done, which the cancel ends at once.
@@ -189,13 +192,14 @@ class _Sigterm:
 
     def __init__(self) -> None:
         self._running = False  # a child, on the main thread
-        self._came = False
+        self._came = 0
 
     def install(self) -> None:
         reader, writer = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(writer, False)
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-        signal.signal(signal.SIGTERM, self._on_sigterm)
+        for number in _END_SIGNALS:
+            signal.signal(number, self._on_signal)
         threading.Thread(target=self._insist, args=(reader,), daemon=True).start()
 
     def _insist(self, reader: int) -> None:
@@ -205,11 +209,11 @@ class _Sigterm:
         thread takes, does not end the wait; and the handler would be run after it, which may be never. One that comes
         in the wait ends it.
         """
-        while os.read(reader, 1) != bytes([signal.SIGTERM]):
+        while (number := os.read(reader, 1)[0]) not in _END_SIGNALS:
             pass
         while not self._came:
             time.sleep(0.05)
-            signal.pthread_kill(threading.main_thread().ident, signal.SIGTERM)
+            signal.pthread_kill(threading.main_thread().ident, number)
 
     @contextlib.contextmanager
     def after_this(self) -> Iterator[None]:
@@ -221,26 +225,26 @@ class _Sigterm:
             yield
         finally:
             self._running = False
-            if self._came:
-                _exit()
+            self._exit_if_asked()
 
-    def _on_sigterm(self, _signum, _frame) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        self._came = True
+    def _on_signal(self, number, _frame) -> None:
+        for each in _END_SIGNALS:
+            signal.signal(each, signal.SIG_IGN)
+        self._came = number
         for cancel in list(_cancels):
             cancel.request()
         if not self._running:
-            _exit()
+            self._exit_if_asked()
+
+    def _exit_if_asked(self) -> None:
+        # Steps that run on threads of their own are waited for by the interpreter.
+        if self._came:
+            raise SystemExit(128 + self._came)
 
 
-def _exit() -> None:
-    # Steps that run on threads of their own are waited for by the interpreter.
-    raise SystemExit(128 + signal.SIGTERM)
+_end_signals = _EndSignals()
 
 
-_sigterm = _Sigterm()
-
-
-def end_children_on_sigterm() -> None:
-    """From now on SIGTERM ends what runs, and then this process. Only in the main thread."""
-    _sigterm.install()
+def end_children_on_signals() -> None:
+    """From now on SIGTERM and SIGINT end what runs, and then this process. Only in the main thread."""
+    _end_signals.install()

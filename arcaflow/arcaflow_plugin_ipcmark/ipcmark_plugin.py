@@ -115,7 +115,7 @@ SCHEMA = plugin.build_schema(RunBenchmark.run_benchmark, Serve.serve, Connect.co
 def main() -> None:
     """The plugin as a program. Never returns."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=_CurrentStderr())
-    child.end_children_on_sigterm()
+    child.end_children_on_signals()
     sys.exit(plugin.run(SCHEMA))
 
 

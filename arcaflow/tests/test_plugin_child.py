@@ -117,7 +117,7 @@ class Slow(subprocess.Popen):
         os.kill(os.getpid(), signal.SIGTERM)
 
 subprocess.Popen = Slow
-child.end_children_on_sigterm()
+child.end_children_on_signals()
 child.run(["sh", "-c", "trap ': > {done}; exit 143' TERM; : > {self.ready}; while :; do sleep 0.05; done"],
           60, child.Cancel())
 """

@@ -79,21 +79,27 @@ class Protocol(PluginTest):
         result = client.read_single_result()
         self.assertEqual((result.output_id, result.output_data["cancelled"]), ("success", True))
 
-    def test_sigterm_ends_the_run_and_the_plugin(self):
-        done = self.folder / "done"
+    def test_signals_end_the_run_and_the_plugin(self):
+        done, said = self.folder / "done", self.folder / "said"
         self.waits_for_term(f": > {done}; exit 143")
-        for arguments in (("--atp",), ("-s", "run-benchmark", "-f", "-")):
-            with self.subTest(arguments):
-                plugin = self.start_plugin(*arguments, stderr=subprocess.DEVNULL)
+        from_file = ("-s", "run-benchmark", "-f", "-")
+        for arguments, number in (
+            (("--atp",), signal.SIGTERM),  # of Ctrl-C the engine decides what it means
+            (from_file, signal.SIGTERM),
+            (from_file, signal.SIGINT),
+        ):
+            with self.subTest(arguments, signal=number), said.open("w") as stderr:
+                plugin = self.start_plugin(*arguments, stderr=stderr)
                 if arguments == ("--atp",):
                     self.connect(plugin).start_work("one", "run-benchmark", ONE_TEST)
                 else:
                     plugin.stdin.write(yaml.safe_dump(ONE_TEST).encode())
                     plugin.stdin.close()
                 self.wait_for(self.ready.exists, "the run")
-                plugin.send_signal(signal.SIGTERM)
-                self.assertEqual(plugin.wait(TIMEOUT_S), 128 + signal.SIGTERM)
-                self.assertTrue(done.exists(), "SIGTERM was not passed on")
+                plugin.send_signal(number)
+                self.assertEqual(plugin.wait(TIMEOUT_S), 128 + number)
+                self.assertTrue(done.exists(), "the signal was not passed on")
+                self.assertNotIn("Traceback", said.read_text())
                 self.assert_nothing_runs()
                 self.ready.unlink()
                 done.unlink()
