@@ -74,6 +74,15 @@ class RealRun(PluginTest):
                 self.assertIn(str(test["port"]), output.results[1].failure_reason)
                 self.assertEqual(bool(output.errors), not go_on)
 
+    def test_a_mechanism_that_cannot_do_a_test_does_not_cost_it_the_others(self):
+        too_big = int(Path("/proc/sys/fs/mqueue/msgsize_max").read_text()) + 1
+        output_id, output = self.run_benchmark(
+            {"mechanisms": ["pmq", "uds"], "message_size": too_big, "msg_count": 20, "continue_on_error": True}
+        )
+        self.assertEqual(output_id, "success", output)
+        self.assertEqual([result.status for result in output.results], ["Failure", "Success"])
+        self.assertIn(str(too_big), output.results[0].failure_reason)
+
     def test_extra_arguments_are_all_that_is_measured(self):
         _, output = self.run_benchmark({"extra_args": ["-s", "64", "-c", "2", "--round-trip"]})
         (result,) = output.results
