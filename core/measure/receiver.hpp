@@ -45,18 +45,10 @@ public:
             ++slot_->corrupted;
             return;
         }
-        std::uint64_t sequence;
-        std::uint64_t stamp;
-        if (size_ >= envelope_bytes) [[likely]] {
-            sequence = read_sequence(payload);
-            stamp = read_stamp(payload);
-            if (!tail_matches(payload, size_, sequence)) [[unlikely]] {
-                take_damaged(sequence);
-                return;
-            }
-        } else {
-            sequence = read_short_sequence(payload, size_, tracker_.expected());
-            stamp = stamps_.empty() ? now : stamps_[sequence % stamp_ring_entries].load(std::memory_order_relaxed);
+        const auto [sequence, stamp] = marks_of(payload, now);
+        if (!tail_matches(payload, size_, sequence)) [[unlikely]] {
+            take_damaged(sequence);
+            return;
         }
         if (tracker_.arrived(sequence)) [[likely]] {
             const bool measured = sequence >= warmup_;
@@ -94,8 +86,7 @@ public:
     // memory that all messages came to, and is the one that is looked at as a whole.
     void finish(const std::uint8_t* end_message) noexcept {
         if (end_message != nullptr) {
-            tracker_.ended_at(size_ >= envelope_bytes ? read_sequence(end_message) & ~end_flag
-                                                      : read_short_sequence(end_message, size_, tracker_.expected()));
+            tracker_.ended_at(marks_of(end_message, 0).sequence & ~end_flag);
             if (!body_intact(end_message, size_))
                 ++slot_->corrupted;
         }
@@ -111,6 +102,20 @@ public:
     [[nodiscard]] Recorder& recorder() noexcept { return recorder_; }
 
 private:
+    struct Marks {
+        std::uint64_t sequence;
+        std::uint64_t stamp; // `now` where none came with the message
+    };
+
+    // What a message of the right size says of itself, or the stamp ring of one that is too short to say it.
+    [[gnu::always_inline]] Marks marks_of(const std::uint8_t* payload, std::uint64_t now) const noexcept {
+        if (size_ >= envelope_bytes) [[likely]]
+            return {read_sequence(payload), read_stamp(payload)};
+        const std::uint64_t sequence = read_short_sequence(payload, size_, tracker_.expected());
+        return {sequence,
+                stamps_.empty() ? now : stamps_[sequence % stamp_ring_entries].load(std::memory_order_relaxed)};
+    }
+
     // Takes the messages at the front that continue the sequence with the stamp of the first of them, when nothing but
     // their latency is to be kept. Returns their number.
     std::size_t take_alike(std::span<const ipcmark_rx_message> messages, std::uint64_t now) noexcept {
