@@ -165,6 +165,12 @@ private:
     [[gnu::cold]] void begin_measuring() noexcept {
         measuring_ = true;
         slot_->corrupted = 0;
+        // What the warm-up lost or doubled is none of the measured messages; the one that ended it may be.
+        if (const std::uint64_t expected = tracker_.expected(); warmup_ != 0) {
+            tracker_ = SequenceTracker(warmup_);
+            if (expected > warmup_)
+                (void)tracker_.arrived(expected - 1);
+        }
         cpus_.look_always();
         usage_begin_ = thread_usage();
         slot_->phase.store(Phase::measuring, std::memory_order_release);

@@ -10,7 +10,8 @@ namespace ipcmark {
 // Counts lost, doubled and reordered messages from their sequence numbers. In order it costs one comparison.
 class SequenceTracker {
 public:
-    explicit SequenceTracker(std::uint64_t first) noexcept : expected_(first) {}
+    // Counts from `first` on; what came before is not looked at.
+    explicit SequenceTracker(std::uint64_t first) noexcept : first_(first), expected_(first) {}
 
     // True if this message is to be measured: it is new.
     bool arrived(std::uint64_t sequence) noexcept {
@@ -47,6 +48,8 @@ private:
             expected_ = sequence + 1;
             return true;
         }
+        if (sequence < first_)
+            return false;
         for (Gap& gap : gaps_) {
             if (sequence < gap.begin || sequence >= gap.end)
                 continue;
@@ -65,6 +68,7 @@ private:
         return false;
     }
 
+    std::uint64_t first_;
     std::uint64_t expected_;
     std::uint64_t lost_ = 0;
     std::uint64_t duplicated_ = 0;

@@ -172,3 +172,17 @@ TEST_CASE("what the warm-up damaged does not count among the measured", "[receiv
     CHECK(side.memory.slot(Role::server, 0).corrupted == 0);
     CHECK(side.memory.slot(Role::server, 0).received.load() == 1);
 }
+
+TEST_CASE("what the warm-up lost or doubled does not count among the measured", "[receiver]") {
+    Side side(6);
+    // 1 is lost, 2 a double, 3 late; 5 comes after the first measured message.
+    Batch batch({{0, 1}, {2, 1}, {2, 1}, {4, 1}, {3, 1}, {6, 1}, {5, 1}, {8, 1}, {8, 1}, {7, 1}});
+    for (const auto& bytes : batch.bytes)
+        side.receiver.take(bytes.data(), message_bytes, 5);
+    side.receiver.finish(nullptr);
+    const Slot& slot = side.memory.slot(Role::server, 0);
+    CHECK(slot.received.load() == 3);
+    CHECK(slot.lost == 0);
+    CHECK(slot.duplicated == 1);
+    CHECK(slot.reordered == 1);
+}
