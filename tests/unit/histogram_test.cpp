@@ -58,3 +58,44 @@ TEST_CASE("an empty histogram is all zeros", "[histogram]") {
     CHECK(histogram.percentile_ns(99) == 0);
     CHECK(histogram.std_dev_ns() == 0);
 }
+
+TEST_CASE("the deviation of values that do not deviate is 0, however wide their bucket", "[histogram]") {
+    for (const std::uint64_t value : {1'000'001ULL, 1'048'000ULL, 5'000'000'123ULL}) {
+        Histogram recorded;
+        recorded.record(value, 1000);
+        const Histogram read(recorded.counts(), value, value, static_cast<double>(value) * 1000);
+        CHECK(recorded.std_dev_ns() == Approx(0).margin(1e-3));
+        CHECK(read.std_dev_ns() == Approx(0).margin(1e-3));
+        CHECK(read.mean_ns() == static_cast<double>(value));
+    }
+}
+
+TEST_CASE("the deviation is that of the values to a part of a bucket", "[histogram]") {
+    Histogram histogram;
+    for (std::uint64_t value = 1'000'000; value < 1'100'000; value += 10)
+        histogram.record(value);
+    const Histogram read(histogram.counts(), histogram.min_ns(), histogram.max_ns(), histogram.mean_ns() * 10'000);
+    CHECK(read.std_dev_ns() == Approx(28867.5).epsilon(1e-3));
+}
+
+TEST_CASE("a value beyond the range is told as the maximum, not as an hour", "[histogram]") {
+    constexpr std::uint64_t two_hours = 2 * HistogramLayout::max_value_ns;
+    Histogram histogram;
+    histogram.record(100, 98);
+    histogram.record(two_hours, 2);
+    CHECK(histogram.max_ns() == two_hours);
+    CHECK(histogram.percentile_ns(98) == 100);
+    CHECK(histogram.percentile_ns(99) == two_hours);
+    CHECK(histogram.percentile_ns(100) == two_hours);
+}
+
+TEST_CASE("counts without their extremes still make percentiles", "[histogram]") {
+    Histogram histogram;
+    histogram.record(70, 3);
+    histogram.record(5000);
+    const Histogram read(histogram.counts(), UINT64_MAX, 0, 0);
+    CHECK(read.min_ns() == 70);
+    CHECK(read.percentile_ns(50) == 70);
+    CHECK(read.max_ns() == HistogramLayout::highest(HistogramLayout::index_of(5000)));
+    CHECK(read.percentile_ns(100) == read.max_ns());
+}

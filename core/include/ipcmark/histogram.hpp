@@ -43,7 +43,8 @@ class IPCMARK_API Histogram {
 public:
     Histogram();
     // Takes counts in the layout above, for example out of shared results memory, with the exact extremes and the sum
-    // in ns that were kept beside them. The sum of squares is made of the middles of the buckets, as HdrHistogram does.
+    // in ns that were kept beside them. Extremes that contradict the counts, as a process leaves that is killed between
+    // the one and the other, are taken from the counts.
     Histogram(std::span<const std::uint64_t> counts, std::uint64_t min_ns, std::uint64_t max_ns, double sum_ns);
 
     void record(std::uint64_t value_ns, std::uint64_t count = 1);
@@ -55,7 +56,8 @@ public:
     [[nodiscard]] std::uint64_t min_ns() const noexcept { return total_ == 0 ? 0 : min_; }
     [[nodiscard]] std::uint64_t max_ns() const noexcept { return max_; }
     [[nodiscard]] double mean_ns() const noexcept;
-    // Population standard deviation.
+    // Population standard deviation, of the middles of the buckets around their own mean, as HdrHistogram has it. The
+    // exact mean in its place would make a deviation of several percent of the rounding of each bucket.
     [[nodiscard]] double std_dev_ns() const noexcept;
     // The value at a percentile in 0..100: the upper end of the bucket that holds the sample of rank
     // ceil(percentile/100 * count), never above max_ns(): HdrHistogram's definition. 0 when empty.
@@ -68,7 +70,6 @@ private:
     std::uint64_t min_ = UINT64_MAX;
     std::uint64_t max_ = 0;
     double sum_ = 0;
-    double sum_squares_ = 0;
 };
 
 } // namespace ipcmark
