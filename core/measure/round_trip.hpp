@@ -173,6 +173,11 @@ private:
                     if (next_ != awaited && static_cast<std::int64_t>(due - now) > 0)
                         break;
                     now = wait_until<Clock>(due, context_->memory->scale(), settings_.wait, stop());
+                    // A stop ends the wait early: a message that is not due yet would come back before its time.
+                    if (stop().load(std::memory_order_relaxed) != 0) {
+                        ending = true;
+                        break;
+                    }
                 }
                 stamps_[next_ % window] = now;
                 if (const LoopEnd end = send(next_, now); end.status != IPCMARK_OK) [[unlikely]]

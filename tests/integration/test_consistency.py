@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Numbers of one run do not contradict each other: what was 0.008 in a predecessor where 1 is consistent."""
 
+import json
+import os
+import signal
+import time
+
 import pytest
 from support import MECHANISMS
 
@@ -113,3 +118,33 @@ def test_open_loop_latency_counts_from_the_planned_send(ipcmark, witness):
     assert sum(delay >= 20_500_000 for delay in delays) <= late <= sum(delay >= 19_000_000 for delay in delays) + 10
     hidden = sum(count for low, _, count in latency["uncorrected"]["histogram"] if low >= 20_000_000)
     assert hidden < late / 4, "what a tool reports that suffers from coordinated omission"
+
+
+@pytest.mark.parametrize("direction", ["one_way", "round_trip"])
+def test_the_way_of_the_last_message_is_no_lateness(ipcmark, direction):
+    """It may be many intervals long, and is no sign that the sender was late."""
+    count, rate = 1000, 100_000
+    document = ipcmark.measure(
+        *["-m", "uds", "-s", 64, "-i", count, "--rate", rate, "--window", 64, f"--{direction.replace('_', '-')}"]
+    )
+    result = document["results"][0][f"{direction}_results"]
+    latency = result["latency"]
+    schedule_ns = result["throughput"]["duration_ns"] - latency["uncorrected"]["mean_ns"]
+    assert checks_of(result)["offered-rate"]["value"] == pytest.approx(count / (schedule_ns * 1e-9) / rate, rel=1e-6)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_message_that_a_stop_hurried_is_no_sample(ipcmark, mode):
+    """A stop ends the wait for the moment when the next message is due: it must not be sent, and come, before that."""
+    run = ipcmark.start(
+        *["run", "-m", "uds", mode, "-s", 64, "-i", 100, "--rate", 1, "--window", 4, "-w", 2, "--round-trip", "-q"],
+        *["-o", "r.json"],
+    )
+    time.sleep(2.5)
+    os.kill(run.pid, signal.SIGINT)
+    run.wait(timeout=30)
+    document = json.loads((ipcmark.folder / "r.json").read_text())
+    result = document["results"][0]["round_trip_results"]
+    assert result["latency"]["total_samples"] in (2, 3)
+    assert result["latency"]["min_ns"] > 0
+    assert checks_of(result)["clock-order"]["verdict"] == "ok"
