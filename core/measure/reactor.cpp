@@ -46,6 +46,7 @@ struct Reactor::State {
     std::vector<Entry> entries;
     std::vector<std::size_t> touched; // stepped since the last wait
     std::vector<std::size_t> runnable;
+    std::vector<std::size_t> now_runnable; // those of the turn that is under way: kept, so that no turn allocates
     std::size_t active = 0;
     bool timed = false; // some driver has waited for a moment: the loop looks at the clock
 
@@ -165,14 +166,10 @@ struct Reactor::State {
     }
 
     void step_runnable() noexcept {
-        std::vector<std::size_t> now_runnable;
         now_runnable.swap(runnable);
         for (const std::size_t index : now_runnable)
             step(index, IPCMARK_POLL_RX | IPCMARK_POLL_TX);
-        // Give the capacity back: this runs without allocating once it is warm.
         now_runnable.clear();
-        if (runnable.empty())
-            runnable.swap(now_runnable);
     }
 
     void sleep_and_step() noexcept {
@@ -209,7 +206,7 @@ struct Reactor::State {
 
 Reactor::Reactor(const ipcmark_ext_pollfd& calls, WaitPolicy wait, ClockKind clock, TickScale scale,
                  std::span<EndpointDriver* const> drivers)
-    : state_(std::make_unique<State>(State{calls, wait, clock, scale, epoll_create1(EPOLL_CLOEXEC), {}, {}, {}})) {
+    : state_(std::make_unique<State>(State{calls, wait, clock, scale, epoll_create1(EPOLL_CLOEXEC), {}, {}, {}, {}})) {
     if (state_->epoll < 0)
         throw RunError(fmt::format("cannot make an epoll instance: {}", std::strerror(errno)));
     state_->entries.resize(drivers.size());
@@ -219,6 +216,7 @@ Reactor::Reactor(const ipcmark_ext_pollfd& calls, WaitPolicy wait, ClockKind clo
     }
     state_->touched.reserve(4 * drivers.size());
     state_->runnable.reserve(4 * drivers.size());
+    state_->now_runnable.reserve(4 * drivers.size());
 }
 
 Reactor::~Reactor() {

@@ -28,10 +28,13 @@ def test_the_harness_costs_less_than_120_instructions_a_message(ipcmark, directi
     assert 20 < per_message / sides < 120
 
 
-@pytest.mark.parametrize("direction", ["--one-way", "--round-trip"])
-def test_nothing_is_allocated_between_the_first_and_the_last_message(ipcmark, direction):
-    few = profile(ipcmark, "-m", "uds", "-s", 64, "-i", 500, direction)[1].total()
-    many = profile(ipcmark, "-m", "uds", "-s", 64, "-i", 2500, direction)[1].total()
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+@pytest.mark.parametrize("mode", ["--blocking", "--async"])
+def test_nothing_is_allocated_between_the_first_and_the_last_message(ipcmark, mechanism, mode):
+    """In both directions; two endpoints, since those of one thread have turns."""
+    arguments = ["-m", mechanism, mode, "-s", 64, "-c", 2]
+    few = profile(ipcmark, *arguments, "-i", 1000)[1].total()
+    many = profile(ipcmark, *arguments, "-i", 5000)[1].total()
     assert few > 100, "the count itself does not work"
     # The control channel has its own thread, whose allocations go by time, not by messages.
     assert abs(many - few) < 20
