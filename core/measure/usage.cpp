@@ -16,8 +16,9 @@ std::uint64_t nanoseconds(const timeval& time) {
     return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(time.tv_usec) * 1000U;
 }
 
-std::uint64_t migrations() noexcept {
-    const int descriptor = open("/proc/thread-self/sched", O_RDONLY | O_CLOEXEC);
+// The number behind the first colon after `name` in a file of /proc; 0 where there is none.
+std::uint64_t number_in(const char* path, const char* name) noexcept {
+    const int descriptor = open(path, O_RDONLY | O_CLOEXEC);
     if (descriptor < 0)
         return 0;
     std::array<char, 8192> text{};
@@ -25,7 +26,7 @@ std::uint64_t migrations() noexcept {
     close(descriptor);
     if (length <= 0)
         return 0;
-    const char* line = std::strstr(text.data(), "se.nr_migrations");
+    const char* line = std::strstr(text.data(), name);
     const char* colon = line == nullptr ? nullptr : std::strchr(line, ':');
     return colon == nullptr ? 0 : std::strtoull(colon + 1, nullptr, 10);
 }
@@ -40,7 +41,7 @@ UsageRecord thread_usage() noexcept {
         .system_time_ns = nanoseconds(usage.ru_stime),
         .voluntary_switches = static_cast<std::uint64_t>(usage.ru_nvcsw),
         .involuntary_switches = static_cast<std::uint64_t>(usage.ru_nivcsw),
-        .migrations = migrations(),
+        .migrations = number_in("/proc/thread-self/sched", "se.nr_migrations"),
     };
 }
 
@@ -55,9 +56,8 @@ UsageRecord operator-(const UsageRecord& later, const UsageRecord& earlier) noex
 }
 
 std::uint64_t max_resident_bytes() noexcept {
-    rusage usage{};
-    getrusage(RUSAGE_SELF, &usage);
-    return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024U;
+    // Not ru_maxrss: that begins with what the program had that started this one.
+    return number_in("/proc/self/status", "VmHWM") * 1024U;
 }
 
 } // namespace ipcmark

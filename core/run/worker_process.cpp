@@ -101,7 +101,7 @@ std::optional<std::string> WorkerProcess::ended() {
     if (reaped == 0 || (reaped < 0 && errno == EINTR))
         return std::nullopt;
     if (reaped < 0)
-        end_ = "reaped by another part of this program";
+        end_ = ""; // the program ignores SIGCHLD or waits for all its children: that it ended is all that can be known
     else if (WIFSIGNALED(status))
         end_ = fmt::format("killed by signal {} ({})", WTERMSIG(status), strsignal(WTERMSIG(status)));
     else if (WEXITSTATUS(status) != 0)
