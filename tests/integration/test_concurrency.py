@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """N endpoints are N endpoints, at the same time, and the result is of all of them."""
 
+from collections import Counter
+
 import pytest
 from support import MECHANISMS, percentile_of
 from witness import Event
 
 
+@pytest.mark.parametrize("mode", ["--blocking", "--async"])
 @pytest.mark.parametrize("direction", ["one_way", "round_trip"])
-def test_endpoints_work_at_the_same_time(ipcmark, witness, direction):
+def test_endpoints_work_at_the_same_time(ipcmark, witness, direction, mode):
     # Each waits for the others in the middle: endpoints one after the other would never get past that.
     ipcmark.measure(
-        *witness.arguments(meet=4), "-s", 64, "-i", 400, "-w", 10, "-c", 4, f"--{direction.replace('_', '-')}"
+        *witness.arguments(meet=4), mode, "-s", 64, "-i", 400, "-w", 10, "-c", 4, f"--{direction.replace('_', '-')}"
     )
     sends = witness.by_endpoint(Event.SEND, is_server=False)
     spans = [(own[11].begin_ns, own[-2].end_ns) for own in sends.values()]
@@ -28,6 +31,27 @@ def test_blocking_endpoints_have_a_thread_each(ipcmark, witness):
         assert len({(record.endpoint, record.tid) for record in sends}) == 4
         assert len({record.tid for record in sends}) == 4
     assert document["results"][0]["test_config"]["concurrency"] == 4
+
+
+def test_asynchronous_endpoints_share_a_thread_and_are_under_way_together(ipcmark, witness):
+    """One thread a role, and yet a message of every endpoint outstanding at once: not a round trip after the other."""
+    endpoints = 4
+    ipcmark.measure(*witness.arguments(), "-s", 64, "-d", "300ms", "-w", 10, "-c", endpoints, "--round-trip", "--async")
+    for is_server in (False, True):
+        sends = witness.of(Event.SEND, is_server=is_server)
+        assert len({record.tid for record in sends}) == 1
+        assert {record.endpoint for record in sends} == set(range(endpoints))
+    steps = []
+    for trips in witness.trips().values():
+        for trip in trips[10 + 1 :]:
+            steps += [(trip.sent.end_ns, 1), (trip.returned.end_ns, -1)]
+    outstanding, seen = 0, Counter()
+    for _, step in sorted(steps):
+        outstanding += step
+        seen[outstanding] += 1
+    # In turn they would be 0 or 1, whatever their spans.
+    assert max(seen) == endpoints
+    assert sum(count for number, count in seen.items() if number >= endpoints - 1) > 0.5 * seen.total()
 
 
 def test_percentiles_are_of_all_endpoints(ipcmark, witness):

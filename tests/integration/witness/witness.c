@@ -6,10 +6,12 @@
  */
 #include "record.h"
 
+#include <ipcmark/ext/pollfd.h>
 #include <ipcmark/module.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -25,6 +27,7 @@
 enum {
     OPTION_LOG,
     OPTION_WRONG_REPLY,
+    OPTION_WRONG_REQUEST,
     OPTION_STALL_AT,
     OPTION_STALL,
     OPTION_SLOW_ENDPOINT,
@@ -40,6 +43,10 @@ static const ipcmark_option options[OPTION_COUNT] = {
      .type = IPCMARK_TYPE_U64,
      .default_text = "0",
      .help = "flip a bit of the last byte of the server's reply of this number, counted from 1; 0: never"},
+    {.name = "wrong-request",
+     .type = IPCMARK_TYPE_U64,
+     .default_text = "0",
+     .help = "the same of the client's message of this number"},
     {.name = "stall-at",
      .type = IPCMARK_TYPE_U64,
      .default_text = "0",
@@ -78,13 +85,14 @@ struct ipcmark_endpoint {
     uint32_t is_server;
     uint64_t max_message_size;
     uint64_t sent;
-    uint64_t wrong_reply;
+    uint64_t wrong_message;
     uint64_t stall_at;
     uint64_t stall_ns;
     uint64_t slow_endpoint;
     uint64_t meet;
+    int has_arrived;
     uint64_t slow_close_ns;
-    unsigned char* copy; /* room for a falsified reply */
+    unsigned char* copy; /* room for a falsified message */
     struct witness_log* log;
     size_t log_bytes;
     _Atomic ipcmark_status interrupted;
@@ -215,7 +223,7 @@ static ipcmark_status make_endpoint(int socket, const ipcmark_endpoint_params* p
     endpoint->index = params->index;
     endpoint->is_server = is_server;
     endpoint->max_message_size = params->max_message_size;
-    endpoint->wrong_reply = params->values[OPTION_WRONG_REPLY].as.u64;
+    endpoint->wrong_message = params->values[is_server ? OPTION_WRONG_REPLY : OPTION_WRONG_REQUEST].as.u64;
     endpoint->stall_at = params->values[OPTION_STALL_AT].as.u64;
     endpoint->slow_endpoint = params->values[OPTION_SLOW_ENDPOINT].as.u64;
     endpoint->meet = params->values[OPTION_MEET].as.u64;
@@ -228,7 +236,7 @@ static ipcmark_status make_endpoint(int socket, const ipcmark_endpoint_params* p
 
 /* Spinning is refused, as the contract asks of a module that cannot. */
 static ipcmark_status check_params(const ipcmark_endpoint_params* params) {
-    if (params->wait_policy != IPCMARK_WAIT_BLOCK || params->flags != 0)
+    if (params->wait_policy != IPCMARK_WAIT_BLOCK || (params->flags & ~(uint32_t)IPCMARK_ENDPOINT_POLLED) != 0)
         return fail(IPCMARK_UNSUPPORTED, "the witness only blocks");
     return IPCMARK_OK;
 }
@@ -308,7 +316,16 @@ static void close_(ipcmark_endpoint* endpoint) {
     free(endpoint);
 }
 
-static ipcmark_status send_(ipcmark_endpoint* endpoint, const void* data, size_t size) {
+static int waits_for_others(ipcmark_endpoint* endpoint) {
+    if (endpoint->meet == 0 || endpoint->is_server || endpoint->interrupted != IPCMARK_OK)
+        return 0;
+    if (!endpoint->has_arrived)
+        ++arrived;
+    endpoint->has_arrived = 1;
+    return arrived < endpoint->meet;
+}
+
+static ipcmark_status send_with(ipcmark_endpoint* endpoint, const void* data, size_t size, int flags) {
     const uint64_t begin_ns = now_ns();
     if (size == 0)
         return fail(IPCMARK_BAD_ARGUMENT, "a message of 0 bytes");
@@ -316,23 +333,28 @@ static ipcmark_status send_(ipcmark_endpoint* endpoint, const void* data, size_t
         return fail(IPCMARK_TOO_BIG, "the message is larger than max_message_size");
     if (endpoint->interrupted != IPCMARK_OK)
         return fail(endpoint->interrupted, "interrupted");
-    ++endpoint->sent;
+    const uint64_t number = endpoint->sent + 1;
     if (endpoint->is_server &&
-        (endpoint->sent == endpoint->stall_at || endpoint->index + UINT64_C(1) == endpoint->slow_endpoint))
+        (number == endpoint->stall_at || endpoint->index + UINT64_C(1) == endpoint->slow_endpoint))
         sleep_ns(endpoint->stall_ns);
-    if (endpoint->meet != 0 && !endpoint->is_server && endpoint->sent == MEETING_POINT)
-        for (++arrived; arrived < endpoint->meet && endpoint->interrupted == IPCMARK_OK;)
-            sleep_ns(UINT64_C(1000000));
+    while (number == MEETING_POINT && waits_for_others(endpoint)) {
+        if (flags != 0)
+            return IPCMARK_WOULD_BLOCK;
+        sleep_ns(UINT64_C(1000000));
+    }
     const void* bytes = data;
-    if (endpoint->is_server && endpoint->sent == endpoint->wrong_reply) {
+    if (number == endpoint->wrong_message) {
         memcpy(endpoint->copy, data, size);
         endpoint->copy[size - 1] ^= 1;
         bytes = endpoint->copy;
     }
     ssize_t done;
     do
-        done = send(endpoint->socket, bytes, size, MSG_NOSIGNAL);
+        done = send(endpoint->socket, bytes, size, MSG_NOSIGNAL | flags);
     while (done < 0 && errno == EINTR);
+    if (done < 0 && errno == EAGAIN && flags != 0 && endpoint->interrupted == IPCMARK_OK)
+        return IPCMARK_WOULD_BLOCK; /* not written down: nothing has happened */
+    endpoint->sent = number;
     ipcmark_status status = IPCMARK_OK;
     if (done < 0) {
         if (endpoint->interrupted != IPCMARK_OK)
@@ -350,14 +372,24 @@ static ipcmark_status send_(ipcmark_endpoint* endpoint, const void* data, size_t
     return status;
 }
 
-static ipcmark_status recv_(ipcmark_endpoint* endpoint, void* data, size_t capacity, size_t* size) {
+static ipcmark_status send_(ipcmark_endpoint* endpoint, const void* data, size_t size) {
+    return send_with(endpoint, data, size, 0);
+}
+
+static ipcmark_status try_send(ipcmark_endpoint* endpoint, const void* data, size_t size) {
+    return send_with(endpoint, data, size, MSG_DONTWAIT);
+}
+
+static ipcmark_status recv_with(ipcmark_endpoint* endpoint, void* data, size_t capacity, size_t* size, int flags) {
     const uint64_t begin_ns = now_ns();
     if (endpoint->interrupted != IPCMARK_OK)
         return fail(endpoint->interrupted, "interrupted");
     ssize_t done;
     do
-        done = recv(endpoint->socket, data, capacity, MSG_TRUNC);
+        done = recv(endpoint->socket, data, capacity, MSG_TRUNC | flags);
     while (done < 0 && errno == EINTR);
+    if (done < 0 && errno == EAGAIN && flags != 0 && endpoint->interrupted == IPCMARK_OK)
+        return IPCMARK_WOULD_BLOCK;
     ipcmark_status status = IPCMARK_OK;
     if (done <= 0 && endpoint->interrupted != IPCMARK_OK)
         status = fail(endpoint->interrupted, "interrupted");
@@ -375,6 +407,32 @@ static ipcmark_status recv_(ipcmark_endpoint* endpoint, void* data, size_t capac
                                                       .status = status,
                                                       .is_server = endpoint->is_server});
     return status;
+}
+
+static ipcmark_status recv_(ipcmark_endpoint* endpoint, void* data, size_t capacity, size_t* size) {
+    return recv_with(endpoint, data, capacity, size, 0);
+}
+
+static ipcmark_status try_recv(ipcmark_endpoint* endpoint, void* data, size_t capacity, size_t* size) {
+    return recv_with(endpoint, data, capacity, size, MSG_DONTWAIT);
+}
+
+static ipcmark_status get_fd(ipcmark_endpoint* endpoint, uint32_t direction, int* fd, short* events) {
+    *fd = endpoint->socket;
+    *events = direction == IPCMARK_POLL_RX ? POLLIN : POLLOUT;
+    return IPCMARK_OK;
+}
+
+static ipcmark_status arm(ipcmark_endpoint* endpoint, uint32_t directions, uint32_t* ready) {
+    *ready = endpoint->interrupted != IPCMARK_OK ? directions : 0;
+    return IPCMARK_OK;
+}
+
+static const ipcmark_ext_pollfd pollfd_table = {
+    .size = sizeof(ipcmark_ext_pollfd), .get_fd = get_fd, .try_send = try_send, .try_recv = try_recv, .arm = arm};
+
+static const void* get_extension(const char* id) {
+    return strcmp(id, IPCMARK_EXT_POLLFD) == 0 ? &pollfd_table : NULL;
 }
 
 /* A shut-down socket wakes whoever is blocked in it and refuses whoever comes later. */
@@ -413,6 +471,7 @@ static const ipcmark_descriptor descriptor = {
     .interrupt = interrupt,
     .interrupt_listener = interrupt_listener,
     .last_error = last_error,
+    .get_extension = get_extension,
 };
 
 IPCMARK_DEFINE_MODULE("witness", "1.0.0", &descriptor);
