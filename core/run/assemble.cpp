@@ -67,7 +67,7 @@ Throughput throughput_of(const AssembleInput& input, Role recording, std::uint64
     return throughput;
 }
 
-Delivery delivery_of(const AssembleInput& input, Role recording, std::uint64_t received) {
+Delivery delivery_of(const AssembleInput& input, std::uint64_t received) {
     Delivery delivery;
     delivery.received = received;
     std::uint64_t seen_lost = 0;
@@ -77,15 +77,17 @@ Delivery delivery_of(const AssembleInput& input, Role recording, std::uint64_t r
         delivery.sent += client.sent.load(memory_order_relaxed);
         delivery.duplicated += server.duplicated;
         delivery.reordered += server.reordered;
-        delivery.corrupted += server.corrupted + client.corrupted;
+        // A round trip's message that is damaged on its way there is seen by both sides.
+        delivery.corrupted += std::max(server.corrupted, client.corrupted);
         seen_lost += server.lost;
     }
-    // What was under way when a run broke off is not lost by the transport; only gaps are.
-    const std::uint64_t refused = recording == Role::client ? delivery.corrupted : 0;
-    if (input.ended_early || delivery.sent < received + refused)
+    // What was under way when a run broke off is not lost by the transport; only gaps are. What came damaged is no
+    // sample, but came.
+    const std::uint64_t came = received + delivery.corrupted;
+    if (input.ended_early || delivery.sent < came)
         delivery.lost = seen_lost;
     else
-        delivery.lost = delivery.sent - received - refused;
+        delivery.lost = delivery.sent - came;
     return delivery;
 }
 
@@ -145,7 +147,7 @@ DirectionResult assemble_result(const AssembleInput& input) {
         result.latency.percentiles.push_back({percentile, histogram.percentile_ns(percentile)});
     const std::uint64_t messages = histogram.total_count();
     result.throughput = throughput_of(input, recording, messages);
-    result.delivery = delivery_of(input, recording, messages);
+    result.delivery = delivery_of(input, messages);
     result.server = usage_of(input, Role::server, input.server_cpus, messages);
     result.client = usage_of(input, Role::client, input.job->cpus, messages);
     result.streaming_dropped = input.streaming_dropped;

@@ -122,6 +122,19 @@ def test_a_wrong_reply_is_found_and_reported(ipcmark, witness, size):
     assert result["summary"]["error_count"] >= 1
 
 
+@pytest.mark.parametrize("direction", ["one_way", "round_trip"])
+def test_a_message_that_came_damaged_is_one_error_and_not_lost(ipcmark, witness, direction):
+    """A round trip's is seen by both sides, and is still one."""
+    document = ipcmark.measure(
+        *witness.arguments(wrong_request=100),
+        *["-s", 64, "-i", 200, "-w", 10, f"--{direction.replace('_', '-')}"],
+        expect=None,
+    )
+    delivery = direction_of(document, direction)["delivery"]
+    assert (delivery["sent"], delivery["received"], delivery["corrupted"], delivery["lost"]) == (200, 199, 1, 0)
+    assert document["results"][0]["summary"]["error_count"] == 1
+
+
 def test_late_reply_is_one_slow_sample_and_shifts_none(ipcmark, witness):
     document = ipcmark.measure(
         *witness.arguments(stall_at=100, stall="300ms"), "-s", 64, "-i", 200, "-w", 10, "--round-trip"
