@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 using namespace transports;
@@ -79,6 +80,31 @@ const std::vector<Kind> kinds{
          auto head = greeting_of(address);
          head.payload_size = 0xffffffff;
          say(socket, &head, sizeof head);
+     }},
+    {"descriptors with every byte",
+     [](Fd& socket, const Bytes& address) {
+         sockaddr_storage name{};
+         std::memcpy(&name, address.data() + sizeof(Token), address.size() - sizeof(Token));
+         if (name.ss_family != AF_UNIX) {
+             return;
+         }
+         const auto head = greeting_of(address);
+         for (std::size_t at = 0; at + 1 < sizeof head; ++at) {
+             alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * 16)] = {};
+             iovec part{const_cast<char*>(reinterpret_cast<const char*>(&head)) + at, 1};
+             msghdr message{};
+             message.msg_iov = &part;
+             message.msg_iovlen = 1;
+             message.msg_control = control;
+             message.msg_controllen = sizeof control;
+             auto* const header = CMSG_FIRSTHDR(&message);
+             header->cmsg_level = SOL_SOCKET;
+             header->cmsg_type = SCM_RIGHTS;
+             header->cmsg_len = CMSG_LEN(sizeof(int) * 16);
+             const std::vector<int> descriptors(16, socket.get());
+             std::memcpy(CMSG_DATA(header), descriptors.data(), sizeof(int) * 16);
+             (void)::sendmsg(socket.get(), &message, MSG_NOSIGNAL);
+         }
      }},
     {"descriptors that are not there",
      [](Fd& socket, const Bytes& address) {
@@ -155,6 +181,25 @@ TEST_CASE("a crowd of silent strangers does not keep a peer out", "[strangers]")
             const auto waited = check_that_peers_meet(listening, shape);
             return std::max(waited, check_that_peers_meet(listening, shape));
         });
+    }
+}
+
+TEST_CASE("a crowd takes no more descriptors than a few", "[strangers]") {
+    const Shape shape{1000, 100, 100, IPCMARK_WAIT_BLOCK, 0};
+    rlimit before{};
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+    for (const auto& transport : all()) {
+        INFO(transport.label());
+        Listening listening(transport, shape.max_size, 2);
+        std::vector<Fd> crowd;
+        for (int i = 0; i < 300; ++i) {
+            crowd.push_back(stranger(listening.address()));
+        }
+        // Enough for the guests that are listened to beside all that is open, not for the crowd once more.
+        const rlimit few{static_cast<rlim_t>(crowd.back().get()) + 100, before.rlim_max};
+        REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+        check_that_peers_meet(listening, shape);
+        REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
     }
 }
 

@@ -134,7 +134,12 @@ private:
         return count;
     }
     void judge(const Token& token) {
-        if (got_ < sizeof head_) {
+        // A stranger may send some with every byte.
+        if (descriptors_.size() > max_greeting_descriptors) {
+            descriptors_.clear();
+            state_ = State::stranger;
+        }
+        if (got_ < sizeof head_ || state_ == State::stranger) {
             return;
         }
         if (got_ == sizeof head_ && payload_.empty()) {

@@ -84,8 +84,9 @@ private:
     };
     using Guests = std::list<Guest>;
 
+    // No more than can be listened to: a crowd waits in the kernel, where it takes none of this process's descriptors.
     void admit_new() {
-        for (;;) {
+        while (guests_.size() <= most_silent_guests) {
             Fd socket(::accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC));
             if (socket) {
                 guests_.push_back({std::move(socket), std::chrono::steady_clock::now(), {}});
