@@ -266,8 +266,10 @@ private:
                 if (!side.link->handle(*message))
                     handle(side, *message);
             }
-            if (const auto late = end ? end : side.link->ended();
-                late && (side.link->end_descriptor() < 0 || side.link->channel().closed()))
+            if (end)
+                handle_death(side, *end);
+            else if (const auto late = side.link->ended();
+                     late && (side.link->end_descriptor() < 0 || side.link->channel().closed()))
                 handle_death(side, *late);
         } catch (const RunError& error) {
             cause_.note(CauseKind::fault, fmt::format("the {} worker of module '{}' sent nonsense: {}",

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A module that crashes, hangs or lies is a failed test with a cause; the host, and the other results, live on."""
 
+import contextlib
 import json
+import os
+import signal
 
 import pytest
 from support import FIXTURES
@@ -51,6 +54,18 @@ def test_a_module_that_fails_is_named_with_the_reason(ipcmark, kind, direction):
         assert f"fixture-{kind}" in text
         assert CRASHES[kind] in text
     assert "Traceback" not in done.stderr and "terminate called" not in done.stderr
+
+
+def test_a_child_of_a_worker_that_crashed_does_not_hide_the_crash(ipcmark, leftovers):
+    """It holds the worker's end of the control connection, which so never closes."""
+    done, document = run(ipcmark, ["child-outlives-crash"], "--round-trip")
+    assert done.returncode == 1
+    children = leftovers.processes()
+    for pid in children:
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
+    assert children, "the run was to end before the child"
+    assert "signal 11" in document["results"][0]["status"]["Failure"], "not the time-out"
 
 
 @pytest.mark.parametrize("size", [1, 8, 15, 64])
