@@ -271,7 +271,7 @@ private:
             else if (const auto late = side.link->ended();
                      late && (side.link->end_descriptor() < 0 || side.link->channel().closed()))
                 handle_death(side, *late);
-        } catch (const RunError& error) {
+        } catch (const std::exception& error) { // of the JSON library, too
             cause_.note(CauseKind::fault, fmt::format("the {} worker of module '{}' sent nonsense: {}",
                                                       role_name(side.role), plan_.mechanism, error.what()));
         }

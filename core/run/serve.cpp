@@ -187,8 +187,8 @@ void serve(const ServeOptions& options, Observer& observer, std::stop_token stop
             observer.log(IPCMARK_LOG_INFO, "a client has connected");
             ClientSession(options, client, stop, event).run();
             observer.log(IPCMARK_LOG_INFO, "the client has gone");
-        } catch (const RunError& error) {
-            // A stranger or a broken client; the next one is served all the same.
+        } catch (const std::exception& error) {
+            // A stranger or a broken client, whatever it sent; the next one is served all the same.
             observer.log(IPCMARK_LOG_WARNING, error.what());
             continue;
         }

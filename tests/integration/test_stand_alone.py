@@ -5,7 +5,9 @@ import contextlib
 import json
 import signal
 import socket
+import struct
 import time
+from pathlib import Path
 
 import pytest
 from support import TIMEOUT_S, free_port
@@ -210,5 +212,64 @@ def test_a_stranger_does_not_disturb(ipcmark, leftovers):
     done = ipcmark("connect", address, *QUICK, "-q", "--retry", "60s")
     assert done.returncode == 0, done.stderr
     silent.close()
+    server.send_signal(signal.SIGINT)
+    assert server.wait(timeout=TIMEOUT_S) == 0
+
+
+def say(connection, message):
+    body = json.dumps(message).encode()
+    connection.sendall(struct.pack(">I", len(body)) + body)
+
+
+def hear(connection):
+    (length,) = struct.unpack(">I", connection.recv(4, socket.MSG_WAITALL))
+    return json.loads(connection.recv(length, socket.MSG_WAITALL))
+
+
+# The right kind of message with the wrong things in it.
+NONSENSE = [
+    {"type": "exited"},
+    {"type": "exited", "text": "", "slots": {}},
+    {"type": "exited", "text": "", "slots": [1]},
+    {"type": "finished", "ends": [{"status": "x"}]},
+    {"type": "ready", "module": {}, "options": 3},
+]
+
+
+@pytest.mark.parametrize("nonsense", NONSENSE)
+def test_a_server_that_sends_nonsense_fails_the_test_and_no_more(ipcmark, nonsense):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"tcp:127.0.0.1:{listener.getsockname()[1]}"
+        client = ipcmark.start("connect", address, "-m", "uds", *QUICK, "--round-trip", "-o", "r.json")
+        server, _ = listener.accept()
+        with server:
+            hello = hear(server)
+            boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+            say(server, {**hello, "boot_id": boot_id})
+            assert hear(server)["type"] == "spawn"
+            say(server, nonsense)
+            client.wait(timeout=TIMEOUT_S)
+    assert client.returncode == 1
+    failure = json.loads((ipcmark.folder / "r.json").read_text())["results"][0]["status"]["Failure"]
+    assert "nonsense" in failure and "uds" in failure
+
+
+def test_a_client_that_sends_nonsense_does_not_end_the_server(ipcmark):
+    port = free_port()
+    address = f"tcp:127.0.0.1:{port}"
+    server = serving(ipcmark, address)
+    job = {"role": 0, "direction": 0, "module_path": "", "module_id": "uds", "module_version": "", "message_size": 64}
+    job |= {"options": {}, "soft_options": {}} | dict.fromkeys(["endpoints", "window", "batch", "count"], 1)
+    job |= dict.fromkeys(["warmup", "duration_ns", "send_delay_ns", "rate_per_second", "spin_ns"], 0)
+    job |= dict.fromkeys(["set_up_timeout_ns", "mode", "access", "wait", "debug_wrapper"], 0)
+    job |= {"cpus": ["first"], "scratch_dir": ""}
+    with socket.create_connection(("127.0.0.1", port)) as stranger:
+        say(stranger, hear(stranger))
+        say(stranger, {"type": "spawn", "clock_kind": 1, "ns_per_tick_q32": 1, "endpoints": 1})
+        say(stranger, {"type": "job", "job": job})
+        stranger.settimeout(TIMEOUT_S)
+        assert stranger.recv(1) == b"", "it is turned away"
+    done = ipcmark("connect", address, *QUICK, "-q")
+    assert done.returncode == 0, done.stderr
     server.send_signal(signal.SIGINT)
     assert server.wait(timeout=TIMEOUT_S) == 0
