@@ -12,6 +12,7 @@
 
 #include <array>
 #include <cerrno>
+#include <utility>
 
 #include <boost/json/array.hpp>
 #include <fmt/format.h>
@@ -153,31 +154,52 @@ private:
                                                       format_duration(plan_.timeout)));
             return;
         }
+        if (const auto limit = stall_limit + slowest_pace() + filling_time(); watch_.idle() > limit) {
+            note_stuck(fmt::format("no message has moved for {}: module '{}' is stuck (a window or message that does "
+                                   "not fit its buffers does that, too)",
+                                   format_duration(limit), plan_.mechanism));
+            return;
+        }
+        // A worker that was stopped moves nothing, which is no fault of the module's, and loses nothing: its messages
+        // wait.
+        if (watch_.idle() > drain_limit && tell_of_stopped_worker())
+            return;
         if (client_.finished && !server_.finished && watch_.idle() > drain_limit) {
             // The end message did not arrive; what else did not is counted as lost.
             interrupt(server_);
             if (watch_.idle() > drain_limit + obey_limit)
                 cause_.note(CauseKind::fault,
                             fmt::format("module '{}' does not come back from an interrupted receive", plan_.mechanism));
-            return;
         }
-        if (const auto limit = stall_limit + slowest_pace() + filling_time(); watch_.idle() > limit)
-            note_stuck(fmt::format("no message has moved for {}: module '{}' is stuck (a window or message that does "
-                                   "not fit its buffers does that, too)",
-                                   format_duration(limit), plan_.mechanism));
     }
 
     // The module is not to blame for a worker that somebody has stopped.
     void note_stuck(const std::string& otherwise) {
-        for (const Side* side : {&server_, &client_})
-            if (!side->gone && side->link->stopped()) {
-                cause_.note(CauseKind::fault,
-                            fmt::format("nothing moves: the {} worker of module '{}' is stopped, by SIGSTOP or a "
-                                        "debugger",
-                                        role_name(side->role), plan_.mechanism));
-                return;
-            }
-        cause_.note(CauseKind::fault, otherwise);
+        const Side* side = stopped_side();
+        cause_.note(CauseKind::fault,
+                    side == nullptr ? otherwise
+                                    : fmt::format("nothing moves: the {} worker of module '{}' is stopped, by SIGSTOP "
+                                                  "or a debugger",
+                                                  role_name(side->role), plan_.mechanism));
+    }
+
+    // The side whose worker somebody has stopped; null if there is none.
+    [[nodiscard]] const Side* stopped_side() const {
+        for (const Side* side : {&server_, &client_}) {
+            if (!side->gone && side->link->stopped())
+                return side;
+        }
+        return nullptr;
+    }
+
+    bool tell_of_stopped_worker() {
+        const Side* side = stopped_side();
+        if (side != nullptr && !std::exchange(stop_told_, true))
+            request_.observer->log(IPCMARK_LOG_WARNING,
+                                   fmt::format("the {} worker of module '{}' was stopped by a signal; the run goes on "
+                                               "when it is continued",
+                                               role_name(side->role), plan_.mechanism));
+        return side != nullptr;
     }
 
     // For what the workers do with their memory before the first message and with every one, on a slow machine.
@@ -446,6 +468,7 @@ private:
     std::optional<SteadyClock::time_point> stop_seen_at_;
     SteadyClock::time_point interrupted_at_{};
     bool leaving_ = false;
+    bool stop_told_ = false; // that a worker is stopped was logged
     DirectionOutcome outcome_;
     UniqueFd stop_event_;
     std::stop_callback<std::function<void()>> on_stop_;

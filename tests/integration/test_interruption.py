@@ -113,6 +113,28 @@ def test_a_peer_that_stops_for_a_second_loses_nothing(ipcmark, mechanism):
     raise AssertionError("the stop is in no latency")
 
 
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+def test_a_server_that_is_stopped_when_the_client_ends_is_waited_for(ipcmark, leftovers, mechanism):
+    """What it has not taken by then lies in the transport: not lost, and no fault of the module's."""
+    count = 200
+    run = ipcmark.start(
+        *["run", "-m", mechanism, "-s", 64, "-i", count, "--rate", 100, "-w", 5, "--one-way", "-q", "-o", "r.json"]
+    )
+    deadline = time.monotonic() + 30
+    while len(workers := worker_pids(leftovers, run)) < 2 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(1)
+    os.kill(workers[0], signal.SIGSTOP)
+    time.sleep(5)  # the client ends after two
+    assert run.poll() is None
+    os.kill(workers[0], signal.SIGCONT)
+    run.wait(timeout=60)
+    errors = run.stderr.read()
+    assert run.returncode == 0, errors
+    delivery = document_of(ipcmark)["results"][0]["one_way_results"]["delivery"]
+    assert (delivery["received"], delivery["lost"]) == (count, 0)
+
+
 def small_disk(ipcmark, size):
     """Runs the program with a file system of that size on disk/, and lists what is on it at the end."""
     (ipcmark.folder / "disk").mkdir()
