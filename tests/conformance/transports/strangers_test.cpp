@@ -48,6 +48,45 @@ GreetingHead greeting_of(const Bytes& address) {
     return head;
 }
 
+// All but the last byte of a greeting, each with as many descriptors as a whole greeting may have. Nothing on TCP.
+void pass_descriptors_with_every_byte(const Fd& socket, const Bytes& address) {
+    constexpr std::size_t count = ipcmark::kit::max_greeting_descriptors;
+    const auto head = greeting_of(address);
+    const std::vector<int> descriptors(count, socket.get());
+    for (std::size_t at = 0; at + 1 < sizeof head; ++at) {
+        alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * count)] = {};
+        iovec part{const_cast<char*>(reinterpret_cast<const char*>(&head)) + at, 1};
+        msghdr message{};
+        message.msg_iov = &part;
+        message.msg_iovlen = 1;
+        message.msg_control = control;
+        message.msg_controllen = sizeof control;
+        auto* const header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(int) * count);
+        std::memcpy(CMSG_DATA(header), descriptors.data(), sizeof(int) * count);
+        (void)::sendmsg(socket.get(), &message, MSG_NOSIGNAL);
+    }
+}
+
+// As long as it lives, this process may have a hundred descriptors more than it has now.
+class FewDescriptors {
+public:
+    FewDescriptors() {
+        REQUIRE(::getrlimit(RLIMIT_NOFILE, &before_) == 0);
+        const Fd next(::dup(STDERR_FILENO));
+        const rlimit few{static_cast<rlim_t>(next.get()) + 100, before_.rlim_max};
+        REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+    }
+    ~FewDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+    FewDescriptors(const FewDescriptors&) = delete;
+    FewDescriptors& operator=(const FewDescriptors&) = delete;
+
+private:
+    rlimit before_{};
+};
+
 struct Kind {
     const char* name;
     std::function<void(Fd&, const Bytes&)> act;
@@ -80,31 +119,6 @@ const std::vector<Kind> kinds{
          auto head = greeting_of(address);
          head.payload_size = 0xffffffff;
          say(socket, &head, sizeof head);
-     }},
-    {"descriptors with every byte",
-     [](Fd& socket, const Bytes& address) {
-         sockaddr_storage name{};
-         std::memcpy(&name, address.data() + sizeof(Token), address.size() - sizeof(Token));
-         if (name.ss_family != AF_UNIX) {
-             return;
-         }
-         const auto head = greeting_of(address);
-         for (std::size_t at = 0; at + 1 < sizeof head; ++at) {
-             alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * 16)] = {};
-             iovec part{const_cast<char*>(reinterpret_cast<const char*>(&head)) + at, 1};
-             msghdr message{};
-             message.msg_iov = &part;
-             message.msg_iovlen = 1;
-             message.msg_control = control;
-             message.msg_controllen = sizeof control;
-             auto* const header = CMSG_FIRSTHDR(&message);
-             header->cmsg_level = SOL_SOCKET;
-             header->cmsg_type = SCM_RIGHTS;
-             header->cmsg_len = CMSG_LEN(sizeof(int) * 16);
-             const std::vector<int> descriptors(16, socket.get());
-             std::memcpy(CMSG_DATA(header), descriptors.data(), sizeof(int) * 16);
-             (void)::sendmsg(socket.get(), &message, MSG_NOSIGNAL);
-         }
      }},
     {"descriptors that are not there",
      [](Fd& socket, const Bytes& address) {
@@ -186,8 +200,6 @@ TEST_CASE("a crowd of silent strangers does not keep a peer out", "[strangers]")
 
 TEST_CASE("a crowd takes no more descriptors than a few", "[strangers]") {
     const Shape shape{1000, 100, 100, IPCMARK_WAIT_BLOCK, 0};
-    rlimit before{};
-    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
     for (const auto& transport : all()) {
         INFO(transport.label());
         Listening listening(transport, shape.max_size, 2);
@@ -195,11 +207,20 @@ TEST_CASE("a crowd takes no more descriptors than a few", "[strangers]") {
         for (int i = 0; i < 300; ++i) {
             crowd.push_back(stranger(listening.address()));
         }
-        // Enough for the guests that are listened to beside all that is open, not for the crowd once more.
-        const rlimit few{static_cast<rlim_t>(crowd.back().get()) + 100, before.rlim_max};
-        REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+        const FewDescriptors few; // enough for those that are listened to, not for the crowd once more
         check_that_peers_meet(listening, shape);
-        REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+    }
+}
+
+TEST_CASE("a stranger who sends descriptors with every byte does not use ours up", "[strangers]") {
+    const Shape shape{1000, 100, 100, IPCMARK_WAIT_BLOCK, 0};
+    for (const auto& transport : all()) {
+        INFO(transport.label());
+        Listening listening(transport, shape.max_size, 2);
+        const auto generous = stranger(listening.address());
+        pass_descriptors_with_every_byte(generous, listening.address());
+        const FewDescriptors few;
+        check_that_peers_meet(listening, shape);
     }
 }
 
