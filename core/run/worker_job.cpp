@@ -2,6 +2,7 @@
 #include "run/worker_job.hpp"
 
 #include "run/control_channel.hpp"
+#include "run/plan_limits.hpp"
 
 #include <ipcmark/run.hpp>
 
@@ -30,9 +31,10 @@ template <class Enum> Enum enum_field(const boost::json::object& object, const c
     return static_cast<Enum>(value);
 }
 
-unsigned count_field(const boost::json::object& object, const char* name) {
+// What is beyond the limits of a plan comes from no plan, and may not cost the memory that it asks for.
+unsigned count_field(const boost::json::object& object, const char* name, unsigned most) {
     const std::uint64_t value = number_field(object, name);
-    if (value == 0 || value > 1'000'000)
+    if (value == 0 || value > most)
         throw RunError(std::string("a control message has '") + name + "' out of range");
     return static_cast<unsigned>(value);
 }
@@ -103,9 +105,9 @@ WorkerJob WorkerJob::from_json(const boost::json::object& object) {
     job.rate_per_second = real_field(object, "rate_per_second");
     job.spin_ns = number_field(object, "spin_ns");
     job.set_up_timeout_ns = number_field(object, "set_up_timeout_ns");
-    job.endpoints = count_field(object, "endpoints");
-    job.window = count_field(object, "window");
-    job.batch = count_field(object, "batch");
+    job.endpoints = count_field(object, "endpoints", most_endpoints);
+    job.window = count_field(object, "window", most_outstanding);
+    job.batch = count_field(object, "batch", most_outstanding);
     job.mode = enum_field(object, "mode", Mode::asynchronous);
     job.access = enum_field(object, "access", Access::direct);
     job.wait = enum_field(object, "wait", WaitPolicy::adaptive);
