@@ -63,5 +63,12 @@ def test_the_same_tests_pass_on_the_good_fixture(ipcmark):
     assert done.returncode == 0, json.dumps([t for t in report["tests"] if t["outcome"] != "pass"], indent=1)
 
 
+def test_slow_is_not_wrong(ipcmark):
+    """Forty thousand sends of 0.6 ms take longer than the test's limit of 20 s, and never stand still."""
+    done, report = check(ipcmark, "slow_but_right", "--only", "messages.order@block")
+    assert done.returncode == 0, json.dumps(report, indent=1)
+    assert report["tests"][0]["seconds"] > 20
+
+
 def test_there_are_at_least_fifteen_kinds():
     assert len(CAUGHT_BY) >= 15
