@@ -14,6 +14,9 @@ void ProgressWatch::look() {
     const Role arriving = job_.direction == Direction::round_trip ? Role::client : Role::server;
     std::uint64_t messages = 0;
     std::uint64_t moved = 0;
+    // This thread may lose its CPU in the middle. A slice is from before one look to after another, so that no message
+    // is counted that came in a time which is not: a peak may be told too low, not too high.
+    const auto before = Clock::now();
     for (unsigned endpoint = 0; endpoint < job_.endpoints; ++endpoint) {
         const Slot& server = memory_.slot(Role::server, endpoint);
         const Slot& client = memory_.slot(Role::client, endpoint);
@@ -33,7 +36,7 @@ void ProgressWatch::look() {
     if (messages == 0)
         return;
     if (begin_ == Clock::time_point{}) {
-        begin_ = slice_begin_ = now;
+        begin_ = slice_begin_ = before;
         slice_messages_ = messages;
         return;
     }
@@ -43,7 +46,7 @@ void ProgressWatch::look() {
         return;
     slice_rate_ = static_cast<double>(messages - slice_messages_) / std::chrono::duration<double>(slice).count();
     peak_ = std::max(peak_, slice_rate_);
-    slice_begin_ = now;
+    slice_begin_ = before;
     slice_messages_ = messages;
 }
 
