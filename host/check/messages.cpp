@@ -241,7 +241,8 @@ constexpr std::array tests{
          .run = run_flow<order>,
          .peer = peer_flow<order>,
          .capabilities = dependable,
-         .waits = Waits::each},
+         .waits = Waits::each,
+         .limit = std::chrono::seconds(20)}, // without progress, and there is some all the time
     Test{.id = "messages.buffer_is_free",
          .proves =
              "The sender's buffer can be overwritten when send returns; the host stamps every message in one buffer.",
