@@ -82,14 +82,15 @@ template <class Clock> void measure_cost(RunClock& clock) {
     constexpr std::size_t rounds = 64;
     constexpr std::uint64_t readings = 16;
     std::array<std::uint64_t, rounds> costs{};
-    std::uint64_t smallest_step = UINT64_MAX;
+    std::array<std::uint64_t, rounds * readings> steps{};
+    std::size_t step_count = 0;
     for (auto& cost : costs) {
         std::uint64_t last = Clock::now();
         const std::uint64_t begin = last;
         for (std::uint64_t reading = 0; reading < readings; ++reading) {
             const std::uint64_t now = Clock::now();
             if (now > last)
-                smallest_step = std::min(smallest_step, now - last);
+                steps[step_count++] = now - last;
             last = now;
         }
         cost = last - begin;
@@ -98,8 +99,11 @@ template <class Clock> void measure_cost(RunClock& clock) {
     const double ns_per_tick = static_cast<double>(clock.scale.ns_per_tick_q32) / 4294967296.0;
     clock.info.overhead_ns = static_cast<double>(costs[rounds / 2]) * ns_per_tick / static_cast<double>(readings);
     // Two readings apart by one step cannot show less than the step itself; where reading takes longer than a tick, the
-    // tick is finer than what is seen, and the smallest difference is what a latency can be told apart by.
-    clock.info.resolution_ns = smallest_step == UINT64_MAX ? 0 : static_cast<double>(smallest_step) * ns_per_tick;
+    // tick is finer than what is seen, and the smallest usual difference is what a latency can be told apart by. Not
+    // the smallest of all: counters that move by 26 ticks at a time, as some do, move by one now and then.
+    const auto usual = steps.begin() + static_cast<std::ptrdiff_t>(step_count / 10);
+    std::nth_element(steps.begin(), usual, steps.begin() + static_cast<std::ptrdiff_t>(step_count));
+    clock.info.resolution_ns = step_count == 0 ? 0 : static_cast<double>(*usual) * ns_per_tick;
 }
 
 } // namespace

@@ -161,6 +161,9 @@ const std::map<std::string, std::pair<const char*, const char*>>& remedies() {
         {"clock-overhead",
          {"reading the clock takes a good part of a message's time",
           "use a machine whose kernel trusts the TSC, and --clock auto"}},
+        {"clock-resolution",
+         {"the clock moves in steps that are a good part of a message's time, so percentiles are known to a step only",
+          "compare the mean and the rate, which steps do not bend"}},
         {"harness-overhead",
          {"noting a message takes a good part of its time",
           "read differences between transports, not absolute figures, or larger messages"}},
@@ -196,14 +199,16 @@ std::vector<AuditCheck> audit(const DirectionResult& result, const AuditInput& i
     AuditCheck order{"clock-order", static_cast<double>(input.backwards), "0 receive stamps before their send stamps",
                      verdict(input.backwards == 0)};
     AuditCheck clock = share_of_median("clock-overhead", clock_ns, result);
+    AuditCheck resolution = share_of_median("clock-resolution", input.clock->info.resolution_ns, result);
     AuditCheck harness = share_of_median("harness-overhead", harness_cost_ns(), result);
     // Without a transport the tool's own cost is not beside the figure: it is the figure.
     AuditCheck sharing = shared_cpu(result, input.common_cpus);
     if (input.module != nullptr && has(*input.module, "loopback"))
-        clock.verdict = harness.verdict = sharing.verdict = CheckVerdict::not_applicable;
+        clock.verdict = resolution.verdict = harness.verdict = sharing.verdict = CheckVerdict::not_applicable;
     return {littles_law(result, *input.plan, input.endpoint_spans_ns),
             overlap(result, *input.plan, input.endpoint_spans_ns),
             clock,
+            resolution,
             harness,
             placement(result),
             sharing,

@@ -92,6 +92,7 @@ def test_every_check_of_an_ordinary_run_is_answered(ipcmark, mechanism):
         assert {
             "littles-law",
             "clock-overhead",
+            "clock-resolution",
             "harness-overhead",
             "cpu-placement",
             "sample-count",
