@@ -48,7 +48,7 @@ def test_good_fixture_passes_everything(ipcmark):
 
 @pytest.mark.parametrize("kind", CAUGHT_BY)
 def test_broken_fixture_is_caught(ipcmark, kind):
-    done, report = check(ipcmark, kind, "--only", CAUGHT_BY[kind], "--timeout", "8s")
+    done, report = check(ipcmark, kind, "--only", CAUGHT_BY[kind], "--timeout", "6s")
     outcomes = [test["outcome"] for test in report["tests"]]
     assert outcomes and set(outcomes) & {"fail", "crash", "timeout"}, json.dumps(report, indent=1)
     assert done.returncode == 1
