@@ -36,7 +36,7 @@ def test_blocking_endpoints_have_a_thread_each(ipcmark, witness):
 def test_asynchronous_endpoints_share_a_thread_and_are_under_way_together(ipcmark, witness):
     """One thread a role, and yet a message of every endpoint outstanding at once: not a round trip after the other."""
     endpoints = 4
-    ipcmark.measure(*witness.arguments(), "-s", 64, "-d", "300ms", "-w", 10, "-c", endpoints, "--round-trip", "--async")
+    ipcmark.measure(*witness.arguments(), "-s", 64, "-i", 2000, "-w", 10, "-c", endpoints, "--round-trip", "--async")
     for is_server in (False, True):
         sends = witness.of(Event.SEND, is_server=is_server)
         assert len({record.tid for record in sends}) == 1
