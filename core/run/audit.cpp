@@ -201,8 +201,8 @@ std::vector<AuditCheck> audit(const DirectionResult& result, const AuditInput& i
     AuditCheck clock = share_of_median("clock-overhead", clock_ns, result);
     AuditCheck resolution = share_of_median("clock-resolution", input.clock->info.resolution_ns, result);
     AuditCheck harness = share_of_median("harness-overhead", harness_cost_ns(), result);
-    // Without a transport the tool's own cost is not beside the figure: it is the figure.
     AuditCheck sharing = shared_cpu(result, input.common_cpus);
+    // Without a transport the tool's own cost is not beside the figure: it is the figure. Nor is there a second side.
     if (input.module != nullptr && has(*input.module, "loopback"))
         clock.verdict = resolution.verdict = harness.verdict = sharing.verdict = CheckVerdict::not_applicable;
     return {littles_law(result, *input.plan, input.endpoint_spans_ns),

@@ -63,8 +63,7 @@ enum class CheckVerdict { ok, suspicious, not_applicable };
 
 // One self-check of a result: a figure, what it should be, and the verdict.
 struct AuditCheck {
-    std::string id; // "littles-law", "overlap", "clock-overhead", "harness-overhead", "cpu-placement", "sample-count",
-                    // "sequence"
+    std::string id; // stable; docs/measuring.md has the list
     double value = 0;
     std::string expectation;
     CheckVerdict verdict = CheckVerdict::not_applicable;
