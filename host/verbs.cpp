@@ -10,7 +10,7 @@ std::span<const Verb> verbs() {
         Verb{"run", "Measure transports between two processes of this machine (the default).", verb_run},
         Verb{"list", "List the modules found, and why others were refused.", verb_list},
         Verb{"inspect", "Show what a module says about itself: options, limits, capabilities.", verb_inspect},
-        Verb{"check", "Check whether a module keeps the contract, in a hundred tests.", verb_check},
+        Verb{"check", "Check whether a module keeps the contract, test by test.", verb_check},
         Verb{"new-module", "Write the sources of a new transport module.", verb_new_module},
         Verb{"serve", "Be the receiving end of a measurement, for 'connect' from elsewhere.", verb_serve},
         Verb{"connect", "Measure against a 'serve' elsewhere.", verb_connect},
