@@ -14,6 +14,9 @@ constexpr std::uint64_t piece_size = 16 * 1024;
 // A stream fills its ring. In one larger than the second-level caches (1 or 2 MiB where this was measured), what the
 // receiver reads has left the sender's own cache for the shared one, from which it comes several times as fast.
 constexpr std::uint64_t default_ring_size = 4 * 1024 * 1024;
+// Where the host keeps few bytes under way, a ring of no more than that: the same lines are used again and again and
+// stay in the first-level caches. Larger ones gain nothing from it.
+constexpr std::uint64_t largest_tight_ring = 16 * 1024;
 constexpr std::uint64_t control_size = 4096;
 // Where a chosen ring has room for an unknown number of messages under way.
 constexpr std::uint64_t messages_if_unknown = 2;
@@ -46,6 +49,15 @@ std::uint64_t least_capacity(const Records& records, std::uint64_t messages) {
     return round_up((messages * records.per_message + stride + records.granule) / 7 * 8 + 8, records.granule);
 }
 
+// The size of a ring that nobody asked for.
+std::uint64_t chosen_size(const Records& records, std::uint64_t in_flight) {
+    const auto least = [&](std::uint64_t messages) { return least_capacity(records, messages) + largest_granule; };
+    if (in_flight == 0) {
+        return std::max(default_ring_size, least(messages_if_unknown));
+    }
+    return least(in_flight) <= largest_tight_ring ? least(in_flight) : std::max(default_ring_size, least(in_flight));
+}
+
 } // namespace
 
 Greeting plan(const kit::EndpointRequest& request, const Settings& settings) {
@@ -67,10 +79,9 @@ Greeting plan(const kit::EndpointRequest& request, const Settings& settings) {
         greeting.piece[i] = records.piece;
         ring.granule = records.granule;
         ring.offset = layout.total;
-        const auto messages = request.in_flight != 0 ? request.in_flight : messages_if_unknown;
         auto bytes = settings.ring_size;
         if (bytes == 0) {
-            bytes = std::max(default_ring_size, least_capacity(records, messages) + largest_granule);
+            bytes = chosen_size(records, request.in_flight);
         } else {
             // More than one message must be in the ring at once only if the host says so; a copied one never as a
             // whole.
@@ -88,9 +99,8 @@ Greeting plan(const kit::EndpointRequest& request, const Settings& settings) {
                 greeting.piece[i] = bytes / 4;
             }
         }
-        bytes = round_up(bytes, page_size(Pages::base));
         ring.capacity = (bytes - largest_granule) / ring.granule * ring.granule;
-        layout.total += bytes;
+        layout.total += round_up(bytes, page_size(Pages::base));
     }
     layout.total = round_up(layout.total, layout.page);
     return greeting;
@@ -135,8 +145,7 @@ std::uint64_t memory_for(std::uint64_t message_size) {
         return UINT64_MAX;
     }
     const auto records = records_of(0, message_size, true);
-    return control_size +
-           2 * std::max(default_ring_size, least_capacity(records, messages_if_unknown) + largest_granule);
+    return control_size + 2 * chosen_size(records, 0);
 }
 
 } // namespace ipcmark::shm
