@@ -54,6 +54,8 @@ public:
 
 private:
     enum class Wait { may, must_not };
+    // As many bytes are copied in about the time of a turn of the polling loop; what else a record costs takes as long.
+    static constexpr std::uint64_t work_a_turn = 256;
 
     // One direction as this side sees it: its own bell, which the peer rings, and the peer's, which it rings.
     struct Ends {
@@ -61,8 +63,9 @@ private:
         Bell* peers = nullptr;
         kit::Fd own_event; // both only with IPCMARK_ENDPOINT_POLLED
         kit::Fd peers_event;
-        unsigned delay = 1; // turns before the first poll of the next wait
-        bool drain = false; // own_event may have been written since it was last read
+        unsigned delay = 1;     // turns before the first poll of the next wait
+        std::uint64_t work = 0; // bytes taken since the last wait, and work_a_turn for each record
+        bool drain = false;     // own_event may have been written since it was last read
     };
     // What only the sending half touches.
     struct alignas(line) Tx {

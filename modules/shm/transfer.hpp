@@ -55,6 +55,7 @@ inline void Endpoint::give_back() noexcept {
 }
 
 inline void Endpoint::done_with(const Reader::Record& record) noexcept {
+    rx_.ends.work += work_a_turn + record.size;
     if (rx_.ring.consume(record)) [[unlikely]] {
         give_back();
     }

@@ -47,9 +47,12 @@ template <class Probe> ipcmark_status Endpoint::spin(Ends& ends, Probe probe) no
     constexpr unsigned turns_between_yields = 1024;
     // Who polls for each message of a stream takes the line that the sender is filling away from it, message by
     // message. So where polls succeed at once again and again, the next one is put off a little, and finds several
-    // messages. Not where messages are answered: there the sender has nothing more to say.
-    constexpr unsigned longest_delay = 16;
+    // messages; where taking them is most of what the receiver does, it is put off for longer, until the two no longer
+    // touch the same lines. Not where messages are answered: there the sender has nothing more to say.
     constexpr unsigned at_once = 2;
+    constexpr unsigned short_delay = 16;
+    constexpr unsigned long_delay = 256; // some microseconds
+    constexpr unsigned least_busy = 8;
     if (&ends == &rx_.ends && answered_.load(std::memory_order_relaxed)) {
         answered_.store(false, std::memory_order_relaxed);
         ends.delay = 1;
@@ -66,7 +69,10 @@ template <class Probe> ipcmark_status Endpoint::spin(Ends& ends, Probe probe) no
             return IPCMARK_WOULD_BLOCK;
         }
         if (const auto status = probe(); status != IPCMARK_WOULD_BLOCK) {
-            ends.delay = turn <= at_once ? std::min(2 * ends.delay, longest_delay) : 1;
+            const auto waited = ends.delay + turn;
+            const auto busy = std::exchange(ends.work, 0) / work_a_turn;
+            const bool streaming = busy >= least_busy && 2 * busy >= waited;
+            ends.delay = std::min(2 * waited, streaming ? long_delay : turn <= at_once ? short_delay : 1);
             return status;
         }
         if (must_look()) [[unlikely]] {
