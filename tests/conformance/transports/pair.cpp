@@ -39,6 +39,7 @@ ipcmark_endpoint_params params_of(const Shape& shape, const ipcmark::OptionValue
     params.rx_fixed_size = shape.rx_fixed;
     params.wait_policy = shape.wait;
     params.flags = shape.flags;
+    params.in_flight = shape.in_flight;
     params.spin_ns = 50'000;
     params.timeout_ns = std::chrono::nanoseconds(hang_limit).count();
     params.host = ipcmark::module_host();

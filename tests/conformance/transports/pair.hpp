@@ -36,6 +36,7 @@ struct Shape {
     std::uint64_t rx_fixed = 0;
     std::uint32_t wait = IPCMARK_WAIT_BLOCK;
     std::uint32_t flags = 0;
+    std::uint32_t in_flight = 0;
 };
 
 using Bytes = std::vector<unsigned char>;

@@ -462,3 +462,50 @@ TEST_CASE("the rings are where and what the options say", "[shm]") {
         CHECK(value.as.i64 == 0);
     }
 }
+
+// The smallest rings, and the largest one that is still made to measure: a receiver that is behind by all that may be
+// under way has given as little back as it can.
+TEST_CASE("what is under way fits into the ring at any time", "[shm]") {
+    for (const std::uint32_t in_flight : {1U, 2U, 3U, 16U, 200U}) {
+        for (const std::size_t size : {1U, 7U, 64U, 250U, 300U, 1000U, 4096U, 5000U, 20000U}) {
+            for (const bool fixed : {true, false}) {
+                INFO(in_flight << " messages of " << size << (fixed ? " bytes, always" : " bytes"));
+                const std::uint64_t always = fixed ? size : 0;
+                const Shape shape{size, always, always, IPCMARK_WAIT_BLOCK, IPCMARK_ENDPOINT_POLLED, in_flight};
+                Listening listening(shm, size);
+                const auto there = listening.connect(shape);
+                const auto here = listening.accept(shape);
+                const auto message = pattern(size, 1);
+                const auto try_send = [&] {
+                    return there->pollfd()->try_send(there->handle(), message.data(), message.size());
+                };
+                for (unsigned i = 0; i < in_flight; ++i) {
+                    REQUIRE(try_send() == IPCMARK_OK);
+                }
+                for (unsigned i = 0; i < 500; ++i) {
+                    const auto got = here->polled_recv();
+                    REQUIRE(got.status == IPCMARK_OK);
+                    REQUIRE(got.data == message);
+                    REQUIRE(try_send() == IPCMARK_OK);
+                }
+            }
+        }
+    }
+}
+
+TEST_CASE("small round trips have a small ring, streams and large messages one beyond the second-level cache",
+          "[shm]") {
+    const auto ring_of = [](const Shape& shape) {
+        Listening listening(shm, shape.max_size);
+        const auto there = listening.connect(shape);
+        const auto here = listening.accept(shape);
+        ipcmark_value value{};
+        REQUIRE(here->table().effective_option(here->handle(), 0, &value) == IPCMARK_OK);
+        return value.as.u64;
+    };
+    CHECK(ring_of({64, 64, 64, IPCMARK_WAIT_SPIN, 0, 1}) < 1024);
+    CHECK(ring_of({4096, 4096, 4096, IPCMARK_WAIT_SPIN, 0, 1}) <= 16 * 1024);
+    CHECK(ring_of({64, 64, 64, IPCMARK_WAIT_SPIN, 0, 0}) >= (4U << 20) - 64);
+    CHECK(ring_of({16384, 16384, 16384, IPCMARK_WAIT_SPIN, 0, 1}) >= (4U << 20) - 64);
+    CHECK(ring_of({64, 64, 64, IPCMARK_WAIT_SPIN, 0, 1000}) >= (4U << 20) - 64);
+}
