@@ -115,7 +115,9 @@ const std::vector<RunOption>& table() {
              s.test.rates_per_second = each<double>(v, [](const std::string& text) { return parse_rate(text); });
          }},
         {{"--send-delay", "TIME", one, load_group,
-          "Closed loop, one message at a time: pause between messages, outside every timed window: 50us, 10ms.", ""},
+          "Closed loop, one message at a time: pause between messages, in no latency; the rate is what it allows: "
+          "50us, 10ms.",
+          ""},
          test,
          [](RunSettings& s, const Values& v) { s.test.send_delay = parse_duration(v.front()); }},
         {{"--window", "N", one, load_group, "Round trip: messages outstanding on an endpoint. Default: 1.", ""},

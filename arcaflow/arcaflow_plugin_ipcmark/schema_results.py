@@ -130,7 +130,8 @@ class TestConfiguration:
         Optional[int], *doc("Spin (ns)", "With the adaptive wait policy: how long it spins before it sleeps. Unit: ns.")
     ] = None
     send_delay_ns: Annotated[
-        Optional[int], *doc("Send delay (ns)", "Pause between messages, outside the timed window. Unit: ns.")
+        Optional[int],
+        *doc("Send delay (ns)", "Pause between messages; in no latency, but in the time of the throughput. Unit: ns."),
     ] = None
     rate_per_second: Annotated[
         Optional[float],

@@ -69,7 +69,7 @@ struct alignas(line_bytes) Slot {
     std::uint64_t reordered;
     std::uint64_t corrupted;
     std::uint64_t backwards;          // receive stamps before their send stamps
-    std::uint64_t empty_window_ticks; // closed loop with send delay: time spent in the delays
+    std::uint64_t empty_window_ticks; // round trip: time in send delays, with nothing of this endpoint under way
     UsageRecord usage;
     std::array<std::uint64_t, 16> cpus_used; // bit set of CPU numbers 0..1023
     std::uint64_t max_resident_bytes;        // of the whole worker

@@ -19,12 +19,8 @@ Histogram histogram_of(std::span<const std::uint64_t> counts, const HistogramSum
 struct Window {
     std::uint64_t begin = UINT64_MAX;
     std::uint64_t end = 0;
-    std::uint64_t empty_ticks = 0; // spent in send delays with nothing in flight, mean of the endpoints
 
-    [[nodiscard]] std::uint64_t ticks() const {
-        const std::uint64_t whole = end > begin ? end - begin : 0;
-        return whole > empty_ticks ? whole - empty_ticks : 0;
-    }
+    [[nodiscard]] std::uint64_t ticks() const { return end > begin ? end - begin : 0; }
 };
 
 struct EndpointRange {
@@ -34,20 +30,14 @@ struct EndpointRange {
 
 Window window_of(const AssembleInput& input, Role recording, EndpointRange endpoints) {
     Window window;
-    unsigned active = 0;
-    std::uint64_t empty_ticks = 0;
     for (unsigned endpoint = endpoints.begin; endpoint < endpoints.end; ++endpoint) {
         const Slot& client = input.memory->slot(Role::client, endpoint);
         const Slot& recorder = input.memory->slot(recording, endpoint);
         if (recorder.received.load(memory_order_relaxed) == 0)
             continue;
-        ++active;
         window.begin = std::min(window.begin, client.first_send_tick.load(memory_order_relaxed));
         window.end = std::max(window.end, recorder.last_receive_tick.load(memory_order_relaxed));
-        empty_ticks += client.empty_window_ticks;
     }
-    if (active > 0)
-        window.empty_ticks = empty_ticks / active;
     return window;
 }
 
@@ -135,6 +125,8 @@ DirectionResult assemble_result(const AssembleInput& input) {
         facts.backwards += slot.backwards;
         facts.endpoint_spans_ns += static_cast<double>(
             input.memory->scale().to_ns(window_of(input, recording, {endpoint, endpoint + 1}).ticks()));
+        facts.endpoint_pauses_ns += static_cast<double>(
+            input.memory->scale().to_ns(input.memory->slot(Role::client, endpoint).empty_window_ticks));
         const auto uncorrected = input.memory->uncorrected_counts(recording, endpoint);
         if (!uncorrected.empty() && slot.uncorrected.max_ns != 0) {
             if (!result.latency.uncorrected)

@@ -27,8 +27,8 @@ CheckVerdict verdict(bool good) {
 
 // Little's law: the mean number of messages in a system is the rate at which they leave times the mean time that they
 // stay. In a closed loop that number is known: endpoints times window.
-// Each endpoint has a span of its own: with several, some end before others.
-AuditCheck littles_law(const DirectionResult& result, const TestPlan& plan, double endpoint_spans_ns) {
+// Each endpoint has a span of its own: with several, some end before others. In a send delay nothing is outstanding.
+AuditCheck littles_law(const DirectionResult& result, const TestPlan& plan, const AuditInput& input) {
     AuditCheck check{"littles-law", 0, "0.95 to 1.05 (mean round trip x rate / outstanding)",
                      CheckVerdict::not_applicable};
     const bool closed = result.latency.direction == Direction::round_trip && !plan.rate_per_second &&
@@ -38,11 +38,14 @@ AuditCheck littles_law(const DirectionResult& result, const TestPlan& plan, doub
     const double in_round_trips_ns =
         result.latency.histogram.mean_ns() * static_cast<double>(result.throughput.total_messages);
     const double span_ns =
-        plan.concurrency == 1 ? static_cast<double>(result.throughput.duration_ns) : endpoint_spans_ns;
+        (plan.concurrency == 1 ? static_cast<double>(result.throughput.duration_ns) : input.endpoint_spans_ns) -
+        input.endpoint_pauses_ns;
     check.value = span_ns > 0 ? in_round_trips_ns / span_ns / plan.window : 0;
     const double slack = plan.concurrency == 1 ? 0.05 : 0.2;
     if (plan.concurrency != 1)
         check.expectation = "0.8 to 1.2 (mean round trip x rate / outstanding, each endpoint over its own time)";
+    if (plan.send_delay.count() > 0)
+        check.expectation += ", without the send delays";
     check.verdict = verdict(check.value > 1 - slack && check.value < 1 + slack);
     return check;
 }
@@ -205,7 +208,7 @@ std::vector<AuditCheck> audit(const DirectionResult& result, const AuditInput& i
     // Without a transport the tool's own cost is not beside the figure: it is the figure. Nor is there a second side.
     if (input.module != nullptr && has(*input.module, "loopback"))
         clock.verdict = resolution.verdict = harness.verdict = sharing.verdict = CheckVerdict::not_applicable;
-    return {littles_law(result, *input.plan, input.endpoint_spans_ns),
+    return {littles_law(result, *input.plan, input),
             overlap(result, *input.plan, input.endpoint_spans_ns),
             clock,
             resolution,
@@ -235,10 +238,11 @@ std::vector<Warning> warnings_of(const DirectionResult& result, const TestPlan& 
              fmt::format("{}: {} samples did not fit the streaming outputs; the histogram has all of them", direction,
                          result.streaming_dropped),
              "use --rate or --send-delay, or a faster disk"});
-    if (result.latency.direction == Direction::one_way && plan.send_delay.count() > 0)
-        warnings.push_back({"send-delay",
-                            "one-way: the throughput is what the send delay allows, not what the transport can do",
-                            "leave --send-delay out to measure throughput"});
+    if (plan.send_delay.count() > 0)
+        warnings.push_back(
+            {"send-delay",
+             fmt::format("{}: the throughput is what the send delay allows, not what the transport can do", direction),
+             "leave --send-delay out to measure throughput"});
     if (plan.wait != WaitPolicy::spin)
         return warnings;
     const auto [threads, cpus] = spinning_threads(result, plan);

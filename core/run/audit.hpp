@@ -17,8 +17,10 @@ struct AuditInput {
     const ModuleIdentity* module = nullptr; // may be null
     std::uint64_t received_by_counter = 0;  // what the live counters say, against the histogram
     std::uint64_t backwards = 0;            // receive stamps that lay before their send stamps
-    // The sum over all endpoints of the time from an endpoint's first send to its last receive, without send delays.
+    // The sum over all endpoints of the time from an endpoint's first send to its last receive.
     double endpoint_spans_ns = 0;
+    // The part of it that was spent in send delays with nothing under way on that endpoint (round trip).
+    double endpoint_pauses_ns = 0;
     // How many CPUs the two sides may use, where this program started both of them; 0 elsewhere.
     std::size_t common_cpus = 0;
 };

@@ -51,3 +51,24 @@ TEST_CASE("sharing a CPU is no news where it was asked for or cannot be otherwis
     no_peer.capabilities = {"loopback"};
     CHECK(shared_cpu({{}, {0}, {}, {0}}, 2, &no_peer) == CheckVerdict::not_applicable);
 }
+
+TEST_CASE("a round trip agrees with its rate, the pauses between messages left out") {
+    TestPlan plan;
+    plan.send_delay = std::chrono::milliseconds(1);
+    const RunClock clock;
+    DirectionResult result;
+    result.latency.direction = Direction::round_trip;
+    for (int message = 0; message < 1000; ++message)
+        result.latency.histogram.record(10'000);
+    result.throughput.total_messages = 1000;
+    result.throughput.duration_ns = 1000 * 10'000 + 999 * 1'000'000;
+    AuditInput input;
+    input.plan = &plan;
+    input.clock = &clock;
+    input.endpoint_pauses_ns = 999e6;
+    CHECK(audit(result, input).front().id == "littles-law");
+    CHECK(audit(result, input).front().verdict == CheckVerdict::ok);
+    // A pause that is in no window of the endpoint's, or a latency that holds the pause, is told of.
+    input.endpoint_pauses_ns = 0;
+    CHECK(audit(result, input).front().verdict == CheckVerdict::suspicious);
+}

@@ -35,7 +35,7 @@ struct TestPlan {
     Mode mode = Mode::blocking;
     WaitPolicy wait = WaitPolicy::block;
     std::chrono::nanoseconds spin{20'000};  // WaitPolicy::adaptive: spin so long before sleeping
-    std::chrono::nanoseconds send_delay{0}; // closed loop: pause between messages, outside every timed window
+    std::chrono::nanoseconds send_delay{0}; // closed loop: pause between messages, in no latency
     std::optional<double> rate_per_second;  // open loop: messages per second of all endpoints together
     unsigned window = 1;                    // round trip: messages outstanding on an endpoint
     unsigned batch = 1;                     // one-way: messages a call, through the batch extension
