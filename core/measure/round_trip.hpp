@@ -104,7 +104,8 @@ private:
     LoopEnd exchange(Recorder& recorder, std::uint64_t first, std::uint64_t last, std::uint64_t deadline,
                      const Schedule* schedule) {
         next_ = first;
-        if (first == last)
+        // A stop in the warm-up has nothing measured after it.
+        if (first == last || stop().load(std::memory_order_relaxed) != 0)
             return {};
         if (settings_.window != 1)
             return windowed(recorder, first, last, deadline, schedule);

@@ -73,13 +73,19 @@ def test_an_interrupted_run_keeps_what_it_measured(ipcmark, mechanism, number):
 
 
 @pytest.mark.parametrize(("number", "reason"), [(signal.SIGINT, "before the first measured"), (None, "the warm-up")])
-def test_what_ends_in_the_warm_up_is_said_to(ipcmark, number, reason):
-    run, workers = started(ipcmark, "uds", warmup="1G", direction="--one-way")
+@pytest.mark.parametrize("mode", ["--blocking", "--async"])
+@pytest.mark.parametrize(
+    "load",
+    ["--one-way", "--round-trip", "--round-trip -c 3", "--round-trip --window 4", "--round-trip --rate 1k"],
+)
+def test_what_ends_in_the_warm_up_is_said_to(ipcmark, number, reason, mode, load):
+    """And nothing is measured after it."""
+    run, workers = started(ipcmark, "uds", mode, *load.split()[1:], warmup="1G", direction=load.split()[0])
     os.kill(run.pid if number else workers[0], number or signal.SIGKILL)
     run.wait(timeout=TIMEOUT_S)
     result = document_of(ipcmark)["results"][0]
     assert reason in result["status"]["Failure"]
-    assert result["one_way_results"] is None
+    assert result["one_way_results"] is None and result["round_trip_results"] is None
 
 
 def test_ctrl_c_reaches_the_whole_group_and_is_survived(ipcmark):
