@@ -91,8 +91,12 @@ public:
             if (!context_->peer_shares_memory())
                 stamp = due;
         } else {
-            if (delay_ticks_ != 0 && sequence != first_) [[unlikely]]
-                wait_until<Clock>(Clock::now() + delay_ticks_, scale_, wait_, *stop_);
+            if (delay_ticks_ != 0 && sequence != first_) [[unlikely]] {
+                const std::uint64_t due = Clock::now() + delay_ticks_;
+                if (due >= deadline_)
+                    return false;
+                wait_until<Clock>(due, scale_, wait_, *stop_);
+            }
             stamp = Clock::now();
             if (stamp >= deadline_) [[unlikely]]
                 return false;

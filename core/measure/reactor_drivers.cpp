@@ -284,7 +284,7 @@ private:
             this->schedule_ != nullptr ? this->schedule_->due(this->next_ - this->first_) : this->not_before_;
         if (due == 0)
             return {};
-        if (this->schedule_ != nullptr && due >= this->deadline_) {
+        if (due >= this->deadline_) {
             closing_ = true;
             return {};
         }

@@ -149,7 +149,11 @@ private:
                 break;
             begin = now;
             if (delay_ticks_ != 0 && sequence + 1 != last) [[unlikely]] {
+                if (now + delay_ticks_ >= deadline)
+                    break;
                 begin = wait_until<Clock>(now + delay_ticks_, context_->memory->scale(), settings_.wait, stop());
+                if (stop().load(std::memory_order_relaxed) != 0)
+                    break;
                 recorder.slot().empty_window_ticks += begin - now;
             }
         }

@@ -88,6 +88,20 @@ def test_what_ends_in_the_warm_up_is_said_to(ipcmark, number, reason, mode, load
     assert result["one_way_results"] is None and result["round_trip_results"] is None
 
 
+@pytest.mark.parametrize("mode", ["--blocking", "--async"])
+@pytest.mark.parametrize("direction", ["one_way", "round_trip"])
+def test_no_message_follows_a_send_delay_that_an_interrupt_has_ended(ipcmark, mode, direction):
+    warmup = 10 + 1  # the first message is not counted either
+    load = [mode, "--send-delay", "30m"]
+    run, _ = started(
+        ipcmark, "uds", *load, messages=warmup + 1, warmup=10, direction=f"--{direction.replace('_', '-')}"
+    )
+    os.kill(run.pid, signal.SIGINT)
+    run.wait(timeout=TIMEOUT_S)
+    measured = document_of(ipcmark)["results"][0][f"{direction}_results"]
+    assert measured["latency"]["total_samples"] == measured["delivery"]["sent"] == 1
+
+
 def test_ctrl_c_reaches_the_whole_group_and_is_survived(ipcmark):
     """A terminal sends SIGINT to the workers too."""
     run, _ = started(ipcmark, "uds", messages=200)

@@ -89,6 +89,18 @@ def test_warm_up_obeys_no_send_delay(ipcmark, witness):
     assert statistics.median(b.sent.begin_ns - a.returned.end_ns for a, b in itertools.pairwise(warmup)) < DELAY_NS / 2
 
 
+@pytest.mark.parametrize("mode", ["--blocking", "--async"])
+@pytest.mark.parametrize("direction", ["one_way", "round_trip"])
+def test_no_message_follows_a_delay_that_outlasts_the_duration(ipcmark, witness, mode, direction):
+    document = ipcmark.measure(
+        *[*witness.arguments(), mode, "-s", 64, "-d", "1s", "-w", WARMUP, "--send-delay", "1h"],
+        f"--{direction.replace('_', '-')}",
+    )
+    result = direction_of(document, direction)
+    assert result["latency"]["total_samples"] == 1
+    assert not result["partial"]
+
+
 @pytest.mark.parametrize("direction", ["one_way", "round_trip"])
 def test_throughput_window_is_from_first_send_to_last_receive(ipcmark, witness, direction):
     """Setting up and closing take 300 ms each here, and the warm-up as long as what is measured: a clock that runs
