@@ -5,58 +5,126 @@
 
 #include <ipcmark/run.hpp>
 
+#include <array>
 #include <map>
+#include <optional>
+#include <span>
 
 #include <boost/json/array.hpp>
 #include <fmt/format.h>
+#include <poll.h>
 
 namespace ipcmark {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr auto answer_limit = 10s;
+using SteadyClock = std::chrono::steady_clock;
+constexpr auto answer_limit = 10s; // for each job
+constexpr int most_crashes = 32;   // of one module, before it is not asked again
 constexpr int no_results = -1;
 
-std::vector<std::string> probe_module(const std::string& id, const std::vector<const WorkerJob*>& jobs, Sides sides) {
-    WorkerProcess worker = WorkerProcess::spawn(no_results);
-    boost::json::array list;
-    for (const WorkerJob* job : jobs)
-        list.push_back(job->to_json());
-    worker.channel().send({{"type", "probe"}, {"jobs", list}, {"both_sides", sides == Sides::both}});
-    const auto answer_end = std::chrono::steady_clock::now() + answer_limit;
-    for (;;) {
-        const auto left =
-            std::chrono::duration_cast<std::chrono::milliseconds>(answer_end - std::chrono::steady_clock::now());
-        const auto answer = worker.channel().receive(std::max(left, 0ms));
-        if (!answer && worker.channel().closed()) {
-            for (int turn = 0; turn < 100 && !worker.ended(); ++turn)
-                std::this_thread::sleep_for(10ms);
-            throw RunError(fmt::format("module '{}' crashed its worker while it was asked for its limits: {}", id,
-                                       worker.ended().value_or("it closed its control connection")));
-        }
-        if (!answer)
-            throw RunError(
-                fmt::format("module '{}' hangs: no answer about its limits within {} s", id, answer_limit.count()));
-        if (text_field(*answer, "type") != "probed")
-            continue;
-        std::vector<std::string> objections;
-        for (const auto& error : answer->at("errors").as_array())
-            objections.emplace_back(error.as_string());
-        worker.channel().send({{"type", "exit"}});
-        return objections;
+using Jobs = std::span<const WorkerJob* const>;
+
+enum class End { answered, crashed, hung };
+
+// One worker and the jobs that it is asked about, until it has answered for all of them or for none any more.
+class Probe {
+public:
+    Probe(Jobs jobs, Sides sides) : worker_(WorkerProcess::spawn(no_results)) {
+        boost::json::array list;
+        for (const WorkerJob* job : jobs)
+            list.push_back(job->to_json());
+        worker_.channel().send({{"type", "probe"}, {"jobs", list}, {"both_sides", sides == Sides::both}});
     }
+
+    // The answer about the next job; none if the worker has ended, or does not answer in time.
+    std::optional<std::string> answer() {
+        const auto end = SteadyClock::now() + answer_limit;
+        for (;;) {
+            // The state of the process is read first: what it said before it ended is then in the channel. A child of
+            // it may hold the channel open.
+            ended_ = worker_.ended();
+            while (const auto message = worker_.channel().receive(0ms)) {
+                if (text_field(*message, "type") == "probed")
+                    return text_field(*message, "error");
+            }
+            const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - SteadyClock::now());
+            if (ended_ || left <= 0ms)
+                return std::nullopt;
+            std::array<pollfd, 2> entries{{{worker_.channel().descriptor(), POLLIN, 0}, {worker_.pidfd(), POLLIN, 0}}};
+            if (worker_.channel().closed())
+                entries[0].fd = -1;
+            poll(entries.data(), entries.size(), static_cast<int>(left.count()));
+        }
+    }
+
+    // How the worker ended; nothing while it runs.
+    [[nodiscard]] const std::optional<std::string>& ended() const noexcept { return ended_; }
+    void dismiss() { worker_.channel().send({{"type", "exit"}}); }
+
+private:
+    WorkerProcess worker_;
+    std::optional<std::string> ended_;
+};
+
+// Asks about the jobs in order, adds the objections to `objections`, and says how it ended. After a crash or a hang the
+// last objection is about the job that it was over.
+End ask(Jobs jobs, Sides sides, std::vector<Objection>& objections) {
+    const std::string& id = jobs.front()->module_id;
+    Probe probe(jobs, sides);
+    for (std::size_t at = 0; at < jobs.size(); ++at) {
+        try {
+            if (auto text = probe.answer()) {
+                objections.push_back({std::move(*text), false});
+                continue;
+            }
+        } catch (const RunError& error) {
+            objections.push_back({fmt::format("the worker of module '{}' sent nonsense while it was asked for its "
+                                              "limits: {}",
+                                              id, error.what()),
+                                  true});
+            return End::crashed;
+        }
+        if (const auto& how = probe.ended()) {
+            objections.push_back({fmt::format("module '{}' crashed its worker while it was asked for its limits: {}",
+                                              id, how->empty() ? "it ended its process" : *how),
+                                  true});
+            return End::crashed;
+        }
+        objections.push_back(
+            {fmt::format("module '{}' hangs: no answer about its limits within {} s", id, answer_limit.count()), true});
+        return End::hung;
+    }
+    probe.dismiss();
+    return End::answered;
+}
+
+std::vector<Objection> probe_module(Jobs jobs, Sides sides, OnError on_error) {
+    std::vector<Objection> objections;
+    for (int crashes = 0; objections.size() < jobs.size();) {
+        const End end = ask(jobs.subspan(objections.size()), sides, objections);
+        if (end != End::answered && on_error == OnError::stop)
+            throw RunError(objections.back().text);
+        if (end == End::hung || (end == End::crashed && ++crashes == most_crashes))
+            objections.resize(
+                jobs.size(),
+                {fmt::format("module '{}' was not asked for its limits again after it {}", jobs.front()->module_id,
+                             end == End::hung ? "hung" : fmt::format("crashed {} times", crashes)),
+                 true});
+    }
+    return objections;
 }
 
 } // namespace
 
-std::vector<std::string> probe_modules(const std::vector<WorkerJob>& jobs, Sides sides) {
+std::vector<Objection> probe_modules(const std::vector<WorkerJob>& jobs, Sides sides, OnError on_error) {
     std::map<std::string, std::vector<const WorkerJob*>> by_module;
     for (const WorkerJob& job : jobs)
         by_module[job.module_path].push_back(&job);
-    std::vector<std::string> objections(jobs.size());
+    std::vector<Objection> objections(jobs.size());
     for (const auto& [path, of_module] : by_module) {
-        const auto answers = probe_module(of_module.front()->module_id, of_module, sides);
-        for (std::size_t at = 0; at < of_module.size() && at < answers.size(); ++at)
+        const auto answers = probe_module(of_module, sides, on_error);
+        for (std::size_t at = 0; at < of_module.size(); ++at)
             objections[static_cast<std::size_t>(of_module[at] - jobs.data())] = answers[at];
     }
     return objections;

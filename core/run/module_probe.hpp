@@ -4,14 +4,23 @@
 #include "run/message_memory.hpp"
 #include "run/worker_job.hpp"
 
+#include <ipcmark/plan.hpp>
+
 #include <string>
 #include <vector>
 
 namespace ipcmark {
 
-// Asks a worker process whether modules can do these jobs of clients (probe.hpp), and whether there is memory for their
-// messages, so that no module's code ever runs in this process. Returns the objection to each job, empty where there is
-// none. Throws RunError naming the module if it crashes or hangs over the question.
-[[nodiscard]] std::vector<std::string> probe_modules(const std::vector<WorkerJob>& jobs, Sides sides);
+// Why a job cannot be done; no text: it can.
+struct Objection {
+    std::string text;
+    bool module_failed = false; // it crashed or hung over the question, so it is no matter of what was asked for
+};
+
+// Asks worker processes whether modules can do these jobs of clients (probe.hpp), and whether there is memory for their
+// messages, so that no module's code ever runs in this process. Returns the objection to each job. A module that
+// crashes over one is asked for its others in a new worker, unless it does so over and over; one that hangs is not
+// asked again. With OnError::stop throws RunError naming the module that crashes or hangs instead.
+[[nodiscard]] std::vector<Objection> probe_modules(const std::vector<WorkerJob>& jobs, Sides sides, OnError on_error);
 
 } // namespace ipcmark

@@ -90,9 +90,9 @@ private:
         result.module.id = jobs.client.front().module_id;
         result.module.path = jobs.client.front().module_path;
         if (jobs.refused) {
-            result.failure = jobs.refused;
+            result.failure = jobs.refused->text;
             result.error_count = 1;
-            name_module(result.module, jobs.client.front());
+            name_module(result.module, jobs.client.front(), jobs.refused->module_failed ? Ask::file : Ask::module);
             return result;
         }
         const auto begin = SteadyClock::now();
@@ -128,7 +128,7 @@ private:
                  fmt::format("leave --buffer-size out, or look for the module's own options with 'ipcmark inspect {}'",
                              result.module.id)});
         if (result.module.result_name.empty())
-            name_module(result.module, jobs.client.front());
+            name_module(result.module, jobs.client.front(), Ask::module);
         result.test_duration = SteadyClock::now() - begin;
         return result;
     }
@@ -165,14 +165,19 @@ private:
         }
     }
 
-    // Of a test that failed before its workers could say who they are.
-    static void name_module(ModuleIdentity& module, const WorkerJob& job) {
+    enum class Ask { module, file };
+
+    // Of a test that failed before its workers could say who they are. A module that crashes or hangs when it is asked
+    // is not asked again: its file has the most of it.
+    static void name_module(ModuleIdentity& module, const WorkerJob& job, Ask ask) {
         try {
-            const auto description = describe(job.module_file());
             const auto in_file = read_identity(job.module_path);
             module.version = in_file.version;
             module.abi_major = in_file.entry.abi_major;
             module.abi_minor = in_file.entry.abi_minor;
+            if (ask == Ask::file)
+                return;
+            const auto description = describe(job.module_file());
             module.display_name = description.display_name;
             module.result_name = description.result_name;
             module.capabilities = description.capabilities;

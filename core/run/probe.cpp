@@ -58,8 +58,7 @@ void check_job(const Module& module, const WorkerJob& job, Sides sides) {
 
 } // namespace
 
-boost::json::object probe(const boost::json::object& message) {
-    boost::json::array errors;
+void probe(const boost::json::object& message, const std::function<void(const boost::json::object&)>& answer) {
     const auto* jobs = message.if_contains("jobs");
     if (jobs == nullptr || !jobs->is_array())
         throw RunError("a control message lacks the list 'jobs'");
@@ -76,9 +75,8 @@ boost::json::object probe(const boost::json::object& message) {
         } catch (const std::exception& caught) {
             error = caught.what();
         }
-        errors.emplace_back(error);
+        answer({{"type", "probed"}, {"error", error}});
     }
-    return {{"type", "probed"}, {"errors", errors}};
 }
 
 boost::json::object identity_json(const Module& module) {

@@ -2,7 +2,6 @@
 #include "run/validate.hpp"
 
 #include "measure/envelope.hpp"
-#include "run/module_probe.hpp"
 #include "run/placement.hpp"
 #include "run/plan_limits.hpp"
 
@@ -130,17 +129,20 @@ std::vector<TestJobs> validated_jobs(const Plan& plan, ServerPlace place) {
                                          test.message_size_bytes, envelope_bytes));
         tests.push_back(std::move(jobs));
     }
-    const auto objections = probe_modules(questions, place == ServerPlace::here ? Sides::both : Sides::own);
+    const auto objections =
+        probe_modules(questions, place == ServerPlace::here ? Sides::both : Sides::own, plan.on_error);
     for (std::size_t at = 0; at < objections.size(); ++at) {
-        if (objections[at].empty())
+        if (objections[at].text.empty())
             continue;
         if (plan.on_error == OnError::stop)
-            throw UsageError(objections[at]);
-        tests[asked_for[at]].refused = objections[at];
+            throw UsageError(objections[at].text);
+        if (auto& refused = tests[asked_for[at]].refused; !refused)
+            refused = objections[at];
     }
-    // To go on there must be something to go on with.
-    if (std::all_of(tests.begin(), tests.end(), [](const TestJobs& jobs) { return jobs.refused.has_value(); }))
-        throw UsageError(*tests.front().refused);
+    // To go on there must be something to go on with; a module that failed is a failed test, as it is later.
+    if (std::all_of(tests.begin(), tests.end(),
+                    [](const TestJobs& jobs) { return jobs.refused && !jobs.refused->module_failed; }))
+        throw UsageError(tests.front().refused->text);
     return tests;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "run/module_probe.hpp"
 #include "run/worker_job.hpp"
 
 #include <ipcmark/plan.hpp>
@@ -22,12 +23,13 @@ struct TestJobs {
     std::vector<Direction> directions;
     std::vector<WorkerJob> server; // one for each direction
     std::vector<WorkerJob> client;
-    std::optional<std::string> refused; // why its module cannot do it, where the plan goes on after a failed test
+    std::optional<Objection> refused; // its module cannot do it, and the plan goes on after a failed test
 };
 
 // Checks a whole plan (run.hpp's validate) and returns the jobs of each test. With ServerPlace::other_program the
-// server's CPUs and modules are not this machine's to check. With OnError::go_on a test that its module cannot do does
-// not keep the others from being run.
+// server's CPUs and modules are not this machine's to check. With OnError::go_on a test that its module cannot do, or
+// crashes over when asked, does not keep the others from being run. Throws UsageError; RunError for such a module with
+// OnError::stop.
 [[nodiscard]] std::vector<TestJobs> validated_jobs(const Plan& plan, ServerPlace place);
 
 } // namespace ipcmark

@@ -53,7 +53,9 @@ public:
             }
             const std::string type = text_field(*message, "type");
             if (type == "probe") {
-                job = std::async(std::launch::async, [this, jobs = *message] { control_.send(probe(jobs)); });
+                job = std::async(std::launch::async, [this, jobs = *message] {
+                    probe(jobs, [this](const boost::json::object& answer) { control_.send(answer); });
+                });
             } else if (type == "job") {
                 job_ = WorkerJob::from_json(object_field(*message, "job"));
                 scratch_dir_ = job_.scratch_dir;

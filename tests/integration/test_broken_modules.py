@@ -7,7 +7,7 @@ import os
 import signal
 
 import pytest
-from support import FIXTURES
+from support import FIXTURES, free_port
 
 SHORT = ["-s", 64, "-w", 10]
 
@@ -121,6 +121,68 @@ def test_the_host_goes_on_if_asked(ipcmark):
     statuses = [result["status"] for result in document["results"]]
     assert statuses[0] == statuses[2] == "Success"
     assert "signal 11" in statuses[1]["Failure"]
+
+
+def statuses_by_test(document):
+    return {
+        (result["test_config"]["mechanism_id"], result["test_config"]["message_size"]): result["status"]
+        for result in document["results"]
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "reasons"),
+    [
+        (
+            "crash-in-limits",
+            {64: None, 200: "crashed its worker while it was asked for its limits: killed by signal 11"},
+        ),
+        ("hang-in-limits", {64: None, 200: "hangs: no answer about its limits"}),
+        ("crash-at-load", dict.fromkeys([64, 200], "killed by signal 11")),
+    ],
+)
+def test_the_host_goes_on_after_a_module_that_fails_before_the_run(ipcmark, kind, reasons):
+    """It is a failed test as any other, for the settings that the module fails over."""
+    done, document = run(
+        ipcmark, ["good", kind, "slow-but-right"], "-s", 200, "--one-way", "--continue-on-error", count=20
+    )
+    assert done.returncode == 0, done.stderr
+    statuses = statuses_by_test(document)
+    assert len(statuses) == 6
+    for size, reason in reasons.items():
+        for good in ("good", "slow-but-right"):
+            assert statuses[f"fixture-{good}", size] == "Success"
+        status = statuses[f"fixture-{kind}", size]
+        if reason is None:
+            assert status == "Success"
+        else:
+            assert f"fixture-{kind}" in status["Failure"] and reason in status["Failure"]
+            assert f"fixture-{kind}" in done.stderr
+
+
+def test_a_module_that_hangs_before_the_run_is_not_asked_for_each_setting(ipcmark):
+    """Each time would take seconds."""
+    _, document = run(ipcmark, ["hang-in-limits"], "-s", "200,300,400", "--continue-on-error")
+    assert document["results"][0]["status"] == "Success"
+    failures = [result["status"]["Failure"] for result in document["results"][1:]]
+    assert "hangs" in failures[0]
+    assert all("fixture-hang-in-limits" in text and "not asked" in text for text in failures[1:])
+
+
+def test_a_module_that_crashes_before_the_run_ends_it_unless_told_otherwise(ipcmark):
+    done, document = run(ipcmark, ["good", "crash-in-limits"], "-s", "200")
+    assert done.returncode == 1
+    assert "fixture-crash-in-limits" in done.stderr and "signal 11" in done.stderr
+    assert document is None
+
+
+def test_an_option_of_some_modules_is_no_obstacle_where_one_crashes_when_asked_for_its_own(ipcmark):
+    """--port is given to those that have it, so each is asked for its options."""
+    done, document = run(ipcmark, ["crash-at-load"], "-m", "tcp", "--port", free_port(), "--continue-on-error")
+    assert done.returncode == 0, done.stderr
+    by_module = {result["test_config"]["mechanism_id"]: result["status"] for result in document["results"]}
+    assert by_module["tcp"] == "Success"
+    assert "signal 11" in by_module["fixture-crash-at-load"]["Failure"]
 
 
 def test_what_was_measured_before_a_crash_is_kept_and_marked(ipcmark):

@@ -54,7 +54,8 @@ public:
 };
 
 // Checks a plan against the machine and the modules, starting nothing. Throws UsageError for the first thing that is
-// wrong: unknown mechanism or option, size or CPU out of range, output that cannot be written.
+// wrong: unknown mechanism or option, size or CPU out of range, output that cannot be written; RunError for a module
+// that crashes or hangs when it is asked for its limits (with OnError::go_on that is a failed test of the run).
 IPCMARK_API void validate(const Plan& plan);
 
 // Runs a plan and returns what was measured. Every test runs in worker processes of its own; a test that fails has its
