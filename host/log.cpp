@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/log.hpp"
 
+#include "host/printable.hpp"
+
 #include <ipcmark/module.h>
 #include <ipcmark/run.hpp>
 
@@ -54,7 +56,7 @@ std::string one_line(std::string text) {
     while (!text.empty() && text.back() == '\n')
         text.pop_back();
     std::replace(text.begin(), text.end(), '\n', ' ');
-    return text;
+    return printable(text);
 }
 
 } // namespace ipcmark::host

@@ -18,7 +18,7 @@ public:
     // Quiet::yes errors alone. Throws UsageError where the file cannot be opened.
     Log(const std::string& program, const std::optional<std::string>& file, unsigned verbosity, Quiet quiet);
 
-    // level: IPCMARK_LOG_*. Line feeds in the text become spaces.
+    // level: IPCMARK_LOG_*. The text becomes one_line().
     void write(int level, const std::string& text);
     // True where a line of that level would go to standard error.
     [[nodiscard]] bool shows(int level) const { return level <= shown_level_; }
@@ -32,6 +32,7 @@ private:
     std::unique_ptr<std::FILE, Closer> file_;
 };
 
+// Line feeds become spaces, other control characters are shown as in printable().
 [[nodiscard]] std::string one_line(std::string text);
 
 } // namespace ipcmark::host

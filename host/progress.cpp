@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/progress.hpp"
 
+#include "host/printable.hpp"
 #include "host/text_table.hpp"
 
 #include <ipcmark/module.h>
@@ -47,7 +48,7 @@ std::string time_left(std::chrono::nanoseconds remaining) {
 } // namespace
 
 std::string progress_line(const TestPlan& test, const Progress& progress, std::size_t columns) {
-    auto line = fmt::format("[{}/{}] {} {} {}", progress.test_index + 1, progress.test_count, test.mechanism,
+    auto line = fmt::format("[{}/{}] {} {} {}", progress.test_index + 1, progress.test_count, printable(test.mechanism),
                             human_size(test.message_size_bytes),
                             progress.direction == Direction::one_way ? "one way" : "round trip");
     if (test.concurrency > 1)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/text_table.hpp"
 
+#include "host/printable.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -52,16 +54,18 @@ Scaled scaled(std::uint64_t bytes) {
 
 std::string styled(std::string_view text, Style style, Colour colour) {
     if (colour == Colour::none || style == Style::plain)
-        return std::string(text);
+        return printable(text);
     constexpr std::array<std::string_view, 6> codes{"0", "1", "2", "31", "33", "32"};
-    return fmt::format("\033[{}m{}\033[0m", codes[static_cast<std::size_t>(style)], text);
+    return fmt::format("\033[{}m{}\033[0m", codes[static_cast<std::size_t>(style)], printable(text));
 }
 
 void TextTable::add_column(std::string heading, Align align) {
-    columns_.push_back({std::move(heading), align});
+    columns_.push_back({printable(heading), align});
 }
 
 void TextTable::add_row(std::vector<Cell> cells) {
+    for (Cell& cell : cells)
+        cell.text = printable(cell.text);
     rows_.push_back(std::move(cells));
 }
 
@@ -134,6 +138,7 @@ std::string paragraph(std::string_view head, std::string_view words, Style head_
     const std::size_t indent = hanging == Hanging::little ? 3 : column;
     std::istringstream stream{std::string(words)};
     for (std::string word; stream >> word;) {
+        word = printable(word);
         if (column + 1 + width_of(word) > width && column > indent + 1) {
             text += "\n" + std::string(indent, ' ');
             column = indent;

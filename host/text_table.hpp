@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-// Pieces of console output.
+// Pieces of console output. The texts that are put in may be strangers': they come out as printable() shows them.
 namespace ipcmark::host {
 
 enum class Style { plain, bold, faint, red, yellow, green };

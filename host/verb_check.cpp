@@ -4,6 +4,7 @@
 #include "host/check/report.hpp"
 #include "host/check/runner.hpp"
 #include "host/option_values.hpp"
+#include "host/printable.hpp"
 #include "host/run_options.hpp"
 #include "host/standard_output.hpp"
 #include "host/text_table.hpp"
@@ -16,9 +17,11 @@
 #include <ipcmark/run.hpp>
 #include <ipcmark/units.hpp>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 #include <fmt/format.h>
@@ -107,6 +110,13 @@ check::Request request_of(const Arguments& arguments) {
     return request;
 }
 
+// As a person gets to see it: the reason may have the module's words, the output is all its own.
+check::CaseResult shown(check::CaseResult result) {
+    result.reason = printable(result.reason, Lines::several);
+    result.output = printable(result.output, Lines::several);
+    return result;
+}
+
 int print_list(const check::Request& request, bool as_json, Colour colour) {
     const auto cases = check::selected_cases(request);
     print(as_json ? check::list_json_text(cases) : check::list_text(cases, colour));
@@ -151,14 +161,20 @@ int verb_check(const Invocation& invocation) {
         const bool good = result.outcome == check::Outcome::pass || result.outcome == check::Outcome::skip;
         const bool repeats = result.reason.starts_with(check::not_loaded) && std::exchange(said_not_loaded, true);
         if (!as_json && !(quiet && good) && !repeats) {
-            print(check::result_text(result, colour));
+            print(check::result_text(shown(result), colour));
             flush_standard_output();
         }
     });
     if (said_not_loaded && !as_json && !quiet) {
         print(paragraph("skip    ", "all others that need a module that can be loaded", Style::yellow, colour));
     }
-    print(as_json ? check::json_text(request, results) : check::summary_text(results, colour));
+    if (as_json) {
+        print(check::json_text(request, results));
+    } else {
+        std::vector<check::CaseResult> texts;
+        std::transform(results.begin(), results.end(), std::back_inserter(texts), shown);
+        print(check::summary_text(texts, colour));
+    }
     if (arguments.has("junit")) {
         write_output(arguments.values.at("junit").front(), check::junit_text(request, results));
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/command_line.hpp"
+#include "host/printable.hpp"
 #include "host/standard_output.hpp"
 #include "host/text_table.hpp"
 #include "host/verbs.hpp"
@@ -98,7 +99,7 @@ Cell verdict_of(const ComparedTest& test) {
 }
 
 std::string as_text(const Comparison& comparison, const ImportedDocument& a, const ImportedDocument& b, Colour colour) {
-    std::string text = fmt::format("A: {}\nB: {}\n\n", a.name, b.name);
+    std::string text = fmt::format("A: {}\nB: {}\n\n", printable(a.name), printable(b.name));
     TextTable table;
     for (const char* heading : {"mechanism", "direction"})
         table.add_column(heading, Align::left);

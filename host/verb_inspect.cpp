@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "host/printable.hpp"
 #include "host/run_options.hpp"
 #include "host/standard_output.hpp"
 #include "host/text_table.hpp"
@@ -65,8 +66,8 @@ std::string indented(const std::string& head, const std::string& words, Colour c
 }
 
 std::string as_text(const ModuleDescription& module, Colour colour) {
-    std::string text = fmt::format("{} {}: {}\n", styled(module.file.id, Style::bold, colour), module.file.version,
-                                   module.display_name);
+    std::string text = fmt::format("{} {}: {}\n", styled(module.file.id, Style::bold, colour),
+                                   printable(module.file.version), printable(module.display_name));
     text += indented("  about        ", module.description, colour);
     text += indented("  file         ", module.file.path.string(), colour);
     text += indented("  abi          ", fmt::format("{}.{}", module.file.abi_major, module.file.abi_minor), colour);
@@ -80,7 +81,7 @@ std::string as_text(const ModuleDescription& module, Colour colour) {
         return text + "No options.\n";
     text += "Options, for -O NAME=VALUE:\n";
     for (const auto& option : module.options) {
-        const auto value = option.default_text.empty() ? "" : ", default " + option.default_text;
+        const auto value = option.default_text.empty() ? "" : ", default " + printable(option.default_text);
         text += fmt::format("  {} ({}{}{})\n", styled(option.name, Style::bold, colour), option.type, bounds_of(option),
                             value);
         text += indented("     ", option.help, colour);
