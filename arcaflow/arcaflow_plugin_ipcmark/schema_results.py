@@ -265,7 +265,6 @@ class SideUsage:
 
     cpus_asked: Annotated[list[int], *doc("CPUs asked", "CPU ids asked; empty: not pinned.")]
     cpus_used: Annotated[list[int], *doc("CPUs used", "CPU ids seen during the window.")]
-    migrations: Annotated[int, *doc("Migrations", "Changes of CPU.")]
     voluntary_context_switches: Annotated[int, *doc("Voluntary context switches", "It waited.")]
     involuntary_context_switches: Annotated[int, *doc("Involuntary context switches", "It was pushed off its CPU.")]
     user_time_ns: Annotated[int, *doc("User time (ns)", "CPU time in user mode. Unit: ns.")]
@@ -276,6 +275,9 @@ class SideUsage:
     max_resident_bytes: Annotated[
         int, *doc("Max resident bytes", "The most memory that the process had resident. Unit: bytes.")
     ]
+    migrations: Annotated[
+        Optional[int], *doc("Migrations", "Changes of CPU; null: not known, as the kernel does not tell.")
+    ] = None
 
 
 @dataclass

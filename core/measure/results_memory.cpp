@@ -114,6 +114,7 @@ ResultsMemory ResultsMemory::create(const ResultsLayout& layout, const RunClock&
             auto* slot = new (&memory.slot(role, endpoint)) Slot{};
             slot->latency.min_ns = UINT64_MAX;
             slot->uncorrected.min_ns = UINT64_MAX;
+            slot->usage.migrations = not_known;
         }
     }
     return memory;

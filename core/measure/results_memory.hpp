@@ -32,13 +32,16 @@ struct RingSample {
 inline constexpr std::size_t stamp_ring_entries = std::size_t{1} << 16;
 inline constexpr std::size_t sample_ring_entries = std::size_t{1} << 18;
 
+// Of a figure that the kernel does not show, or that nobody has written.
+inline constexpr std::uint64_t not_known = UINT64_MAX;
+
 // Resources that one thread used between two moments.
 struct UsageRecord {
     std::uint64_t user_time_ns;
     std::uint64_t system_time_ns;
     std::uint64_t voluntary_switches;
     std::uint64_t involuntary_switches;
-    std::uint64_t migrations;
+    std::uint64_t migrations; // or not_known
 };
 
 // Sums of one histogram, kept beside its counts.
@@ -106,7 +109,7 @@ struct ResultsLayout {
 // where touched: a histogram that saw values in ten buckets takes a few pages.
 class ResultsMemory {
 public:
-    // A new memfd, zeroed, with the minima set to their neutral value. Throws RunError.
+    // A new memfd, zeroed, with the minima set to their neutral value and migrations not known. Throws RunError.
     static ResultsMemory create(const ResultsLayout& layout, const RunClock& clock);
     // Maps one made by create(), checking its header against its size. Takes the descriptor over.
     static ResultsMemory open(int descriptor);

@@ -90,9 +90,14 @@ SideUsage usage_of(const AssembleInput& input, Role role, const std::vector<int>
     const auto add = [one_thread](std::uint64_t& total, std::uint64_t part) {
         total = one_thread ? std::max(total, part) : total + part;
     };
+    std::uint64_t migrations = 0;
+    unsigned migrations_known = 0;
     for (unsigned endpoint = 0; endpoint < input.job->endpoints; ++endpoint) {
         const Slot& slot = input.memory->slot(role, endpoint);
-        add(usage.migrations, slot.usage.migrations);
+        if (slot.usage.migrations != not_known) {
+            add(migrations, slot.usage.migrations);
+            ++migrations_known;
+        }
         add(usage.voluntary_context_switches, slot.usage.voluntary_switches);
         add(usage.involuntary_context_switches, slot.usage.involuntary_switches);
         add(usage.user_time_ns, slot.usage.user_time_ns);
@@ -101,6 +106,9 @@ SideUsage usage_of(const AssembleInput& input, Role role, const std::vector<int>
         for (std::size_t word = 0; word < used.size(); ++word)
             used[word] |= slot.cpus_used[word];
     }
+    // Those of some threads alone would be too few.
+    if (migrations_known >= (one_thread ? 1 : input.job->endpoints))
+        usage.migrations = migrations;
     for (int cpu = 0; cpu < static_cast<int>(used.size() * 64); ++cpu) {
         if ((used[static_cast<std::size_t>(cpu) / 64] >> (cpu % 64) & 1U) != 0)
             usage.cpus_used.push_back(cpu);

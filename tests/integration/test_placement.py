@@ -34,7 +34,7 @@ def test_each_side_runs_where_it_was_asked_in_both_directions(ipcmark, witness):
         result = document["results"][0][name]
         assert result["server"]["cpus_asked"] == result["server"]["cpus_used"] == [FIRST]
         assert result["client"]["cpus_asked"] == result["client"]["cpus_used"] == [LAST]
-        assert result["server"]["migrations"] == result["client"]["migrations"] == 0
+        assert {result["server"]["migrations"], result["client"]["migrations"]} <= {0, None}  # null: not known
 
 
 @pytest.mark.parametrize("mechanism", MECHANISMS)

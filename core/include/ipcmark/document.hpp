@@ -48,9 +48,9 @@ struct Throughput {
 
 // What one side's processors did during the measured window, all threads of that role together.
 struct SideUsage {
-    std::vector<int> cpus_asked; // empty: not pinned
-    std::vector<int> cpus_used;  // seen at any message
-    std::uint64_t migrations = 0;
+    std::vector<int> cpus_asked;             // empty: not pinned
+    std::vector<int> cpus_used;              // seen at any message
+    std::optional<std::uint64_t> migrations; // not set: the kernel does not tell (no CONFIG_SCHED_DEBUG)
     std::uint64_t voluntary_context_switches = 0;
     std::uint64_t involuntary_context_switches = 0;
     std::uint64_t user_time_ns = 0;
