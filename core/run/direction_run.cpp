@@ -397,9 +397,7 @@ private:
         leaving_ = true;
         for (Side* side : {&server_, &client_})
             side->link->channel().send({{"type", "exit"}});
-        const auto end = SteadyClock::now() + leave_limit;
-        while (!(server_.gone && client_.gone) && SteadyClock::now() < end)
-            wait_and_handle();
+        wait_until_gone(SteadyClock::now() + leave_limit);
         for (Side* side : {&server_, &client_}) {
             if (side->gone)
                 continue;
@@ -407,6 +405,13 @@ private:
             cause_.note(CauseKind::fault, fmt::format("module '{}' hangs: the {} worker did not end and was killed",
                                                       plan_.mechanism, role_name(side->role)));
         }
+        // Until they are dead they may still write what is read next; those of another program are sent at their end.
+        wait_until_gone(SteadyClock::now() + obey_limit);
+    }
+
+    void wait_until_gone(SteadyClock::time_point end) {
+        while (!(server_.gone && client_.gone) && SteadyClock::now() < end)
+            wait_and_handle();
     }
 
     void wait_until_finished(SteadyClock::time_point end) {

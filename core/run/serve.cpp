@@ -141,7 +141,7 @@ private:
                     worker.channel().send(*message);
             }
             if (client_.closed() || stop_.stop_requested()) {
-                worker.kill();
+                worker.end(); // what it leaves is sent next
                 return "killed: the run was ended";
             }
             wait({{client_.descriptor(), POLLIN, 0},

@@ -85,19 +85,26 @@ WorkerProcess WorkerProcess::spawn(int results_descriptor) {
 }
 
 WorkerProcess::~WorkerProcess() {
+    end();
+}
+
+void WorkerProcess::end() {
     if (pid_ < 0 || end_)
         return;
     kill();
-    int status = 0;
-    while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+    while (!reap(0)) {
     }
 }
 
 std::optional<std::string> WorkerProcess::ended() {
+    return reap(WNOHANG);
+}
+
+std::optional<std::string> WorkerProcess::reap(int flags) {
     if (end_)
         return end_;
     int status = 0;
-    const pid_t reaped = waitpid(pid_, &status, WNOHANG);
+    const pid_t reaped = waitpid(pid_, &status, flags);
     if (reaped == 0 || (reaped < 0 && errno == EINTR))
         return std::nullopt;
     if (reaped < 0)

@@ -37,8 +37,12 @@ public:
     std::optional<std::string> ended();
     [[nodiscard]] bool stopped() const noexcept;
     void kill() noexcept;
+    // Kills it, if it still runs, and waits until it is dead: what it has left in memory is then final.
+    void end();
 
 private:
+    std::optional<std::string> reap(int flags);
+
     WorkerProcess(pid_t pid, UniqueFd pidfd, UniqueFd socket);
     pid_t pid_ = -1;
     UniqueFd pidfd_;

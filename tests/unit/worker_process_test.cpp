@@ -29,3 +29,13 @@ TEST_CASE("a worker that somebody has stopped is known as that, and is no longer
     REQUIRE(kill(worker.pid(), SIGCONT) == 0);
     CHECK(becomes(worker, false));
 }
+
+TEST_CASE("a worker that is ended is dead and reaped, also one that is stopped", "[worker]") {
+    auto worker = WorkerProcess::spawn(-1);
+    REQUIRE(kill(worker.pid(), SIGSTOP) == 0);
+    CHECK(becomes(worker, true));
+    worker.end();
+    CHECK(kill(worker.pid(), 0) != 0);
+    CHECK(worker.ended() == "killed by signal 9 (Killed)");
+    worker.end(); // nothing more
+}

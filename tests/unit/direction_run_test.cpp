@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catch.hpp"
+#include "run/direction_run.hpp"
+
+#include <utility>
+
+using namespace ipcmark;
+
+namespace {
+
+// A server that says that it has failed, does not leave, and is long in dying once it is killed: it still writes.
+class SlowToDie : public WorkerLink {
+public:
+    explicit SlowToDie(ResultsMemory& memory) : SlowToDie(memory, make_control_pair()) {}
+
+    ControlChannel& channel() noexcept override { return ours_; }
+    [[nodiscard]] int end_descriptor() const noexcept override { return -1; }
+    std::optional<std::string> ended() override {
+        if (!killed_ || ++looks_ < 5)
+            return std::nullopt;
+        Slot& slot = memory_.slot(Role::server, 0);
+        slot.received = slot.latency.min_ns = slot.latency.max_ns = slot.latency.sum_ns = 1;
+        slot.last_receive_tick = 1000;
+        memory_.counts(Role::server, 0)[1] = 1;
+        return "killed by signal 9";
+    }
+    void kill() noexcept override { killed_ = true; }
+
+private:
+    SlowToDie(ResultsMemory& memory, ControlPair pair)
+        : memory_(memory), ours_(std::move(pair.ours)), theirs_(std::move(pair.theirs)) {
+        theirs_.send({{"type", "error"}, {"kind", "run"}, {"status", IPCMARK_SYSTEM}, {"text", "it has failed"}});
+    }
+
+    ResultsMemory& memory_;
+    ControlChannel ours_;
+    ControlChannel theirs_;
+    bool killed_ = false;
+    int looks_ = 0;
+};
+
+} // namespace
+
+TEST_CASE("what a killed worker leaves is read when it is dead", "[direction]") {
+    TestPlan plan;
+    plan.mechanism = "slow";
+    const RunClock clock;
+    Observer observer;
+    DirectionRequest request;
+    request.plan = &plan;
+    request.direction = Direction::one_way;
+    request.clock = &clock;
+    request.observer = &observer;
+    request.client_job.message_size = request.server_job.message_size = 64;
+    request.client_job.count = 10;
+    request.client_job.role = Role::client;
+    request.client_job.module_path = "/no/such/module.so";
+    request.make_server = [](ResultsMemory& memory) { return std::make_unique<SlowToDie>(memory); };
+    const DirectionOutcome outcome = run_direction(request);
+    CHECK(outcome.failure == "it has failed");
+    REQUIRE(outcome.result);
+    CHECK(outcome.result->throughput.total_messages == 1);
+    CHECK(outcome.result->partial);
+}
