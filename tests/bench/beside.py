@@ -54,7 +54,7 @@ class Predecessor:
     wait = "block"
 
     def __init__(self, program, cpus, folder):
-        self.program, self.cpus, self.document = program, cpus, Path(folder) / "predecessor.json"
+        self.program, self.cpus, self.folder = program.resolve(), cpus, Path(folder)
 
     def cases(self):
         return [(mechanism, direction) for mechanism in MECHANISMS for direction in ("round-trip", "one-way")]
@@ -65,8 +65,9 @@ class Predecessor:
         # Its blocking shared memory has no round trip: that run is an empty success.
         if (mechanism, direction) != ("shm", "round-trip"):
             command.append("--blocking")
-        run([*command, "-q", "--log-file", self.document.with_suffix(".log"), "-o", self.document])
-        return figure(self.document, direction)
+        # Its server writes a log of its own to the current folder, whatever --log-file says.
+        run([*command, "-q", "--log-file", "predecessor.log", "-o", "predecessor.json"], self.folder)
+        return figure(self.folder / "predecessor.json", direction)
 
 
 class Ucx:

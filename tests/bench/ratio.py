@@ -130,8 +130,8 @@ class Runner:
             count *= 8
 
 
-def run(command):
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
+def run(command, folder=None):
+    done = subprocess.run([str(part) for part in command], cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         sys.exit(f"{' '.join(map(str, command))}: exit code {done.returncode}\n{done.stderr}")
     return done
