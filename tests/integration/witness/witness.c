@@ -29,6 +29,7 @@ enum {
     OPTION_WRONG_REPLY,
     OPTION_WRONG_REQUEST,
     OPTION_STALL_AT,
+    OPTION_STALL_REQUEST_AT,
     OPTION_STALL,
     OPTION_SLOW_ENDPOINT,
     OPTION_SLOW_ACCEPT,
@@ -51,6 +52,10 @@ static const ipcmark_option options[OPTION_COUNT] = {
      .type = IPCMARK_TYPE_U64,
      .default_text = "0",
      .help = "the server's message of this number waits for `stall` first; 0: never"},
+    {.name = "stall-request-at",
+     .type = IPCMARK_TYPE_U64,
+     .default_text = "0",
+     .help = "the same of the client's message of this number"},
     {.name = "stall", .type = IPCMARK_TYPE_DURATION, .default_text = "0ms", .help = "see stall-at"},
     {.name = "slow-endpoint",
      .type = IPCMARK_TYPE_U64,
@@ -224,7 +229,7 @@ static ipcmark_status make_endpoint(int socket, const ipcmark_endpoint_params* p
     endpoint->is_server = is_server;
     endpoint->max_message_size = params->max_message_size;
     endpoint->wrong_message = params->values[is_server ? OPTION_WRONG_REPLY : OPTION_WRONG_REQUEST].as.u64;
-    endpoint->stall_at = params->values[OPTION_STALL_AT].as.u64;
+    endpoint->stall_at = params->values[is_server ? OPTION_STALL_AT : OPTION_STALL_REQUEST_AT].as.u64;
     endpoint->slow_endpoint = params->values[OPTION_SLOW_ENDPOINT].as.u64;
     endpoint->meet = params->values[OPTION_MEET].as.u64;
     endpoint->stall_ns = params->values[OPTION_STALL].as.u64;
@@ -334,8 +339,8 @@ static ipcmark_status send_with(ipcmark_endpoint* endpoint, const void* data, si
     if (endpoint->interrupted != IPCMARK_OK)
         return fail(endpoint->interrupted, "interrupted");
     const uint64_t number = endpoint->sent + 1;
-    if (endpoint->is_server &&
-        (number == endpoint->stall_at || endpoint->index + UINT64_C(1) == endpoint->slow_endpoint))
+    if (number == endpoint->stall_at ||
+        (endpoint->is_server && endpoint->index + UINT64_C(1) == endpoint->slow_endpoint))
         sleep_ns(endpoint->stall_ns);
     while (number == MEETING_POINT && waits_for_others(endpoint)) {
         if (flags != 0)
