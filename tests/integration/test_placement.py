@@ -2,6 +2,7 @@
 """The processors that were asked are those that are used, by both sides, in both directions, and it is checked."""
 
 import contextlib
+import os
 import time
 from pathlib import Path
 
@@ -37,14 +38,11 @@ def test_each_side_runs_where_it_was_asked_in_both_directions(ipcmark, witness):
         assert {result["server"]["migrations"], result["client"]["migrations"]} <= {0, None}  # null: not known
 
 
-@pytest.mark.parametrize("mechanism", MECHANISMS)
-def test_masks_of_the_running_workers(ipcmark, mechanism):
-    """Read from outside, out of /proc, while the round trip runs that follows a one-way test."""
+def masks_in_both_directions(ipcmark, *arguments):
+    """Those of the server's threads and those of the client's, of the one-way test and of the round trip after it: read
+    from outside, out of /proc, while they run."""
     for duration in DURATIONS:
-        run = ipcmark.start(
-            *["run", "-m", mechanism, "-s", 64, "-d", duration, "--server-affinity", FIRST, "--client-affinity", LAST],
-            *["-q", "-o", ipcmark.folder / "r.json"],
-        )
+        run = ipcmark.start("run", "-s", 64, "-d", duration, *arguments, "-q", "-o", ipcmark.folder / "r.json")
         seen = {}
         # Each pair of workers between two moments at which its messages move: earlier or later it may be seen unpinned.
         while workers := measuring_workers(run):
@@ -54,12 +52,27 @@ def test_masks_of_the_running_workers(ipcmark, mechanism):
                 if messages_taken(workers[0]) > before:
                     seen[tuple(workers)] = masks
         assert run.wait() == 0, run.stderr.read()
-        for server, client in seen.values():
-            assert str(FIRST) in server and str(LAST) in client
         # Otherwise this process had no CPU while one of the two directions was measured.
         if len(seen) == 2:
-            return
+            return list(seen.values())
     raise AssertionError("not both directions were seen, on processes of their own")
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+def test_masks_of_the_running_workers(ipcmark, mechanism):
+    placement = ["--server-affinity", FIRST, "--client-affinity", LAST]
+    for server, client in masks_in_both_directions(ipcmark, "-m", mechanism, *placement):
+        assert str(FIRST) in server and str(LAST) in client
+
+
+@pytest.mark.parametrize("placed", ["server", "client"])
+def test_a_side_that_was_not_placed_inherits_no_mask(ipcmark, placed):
+    """Not even in the second direction, after the first one's other side was placed."""
+    (unplaced,) = set(masks_of(os.getpid()))
+    for server, client in masks_in_both_directions(ipcmark, "-m", "uds", f"--{placed}-affinity", LAST):
+        own, other = (server, client) if placed == "server" else (client, server)
+        assert str(LAST) in own
+        assert set(other) == {unplaced}
 
 
 def test_lists_give_each_thread_its_cpu(ipcmark, witness):
@@ -79,6 +92,23 @@ def test_audit_compares_asked_and_used(ipcmark):
     for name in ("one_way_results", "round_trip_results"):
         checks = {check["id"]: check["verdict"] for check in document["results"][0][name]["audit"]}
         assert checks["cpu-placement"] == "ok"
+
+
+@pytest.mark.skipif(FIRST == LAST, reason="there is one CPU")
+@pytest.mark.parametrize("mode", ["--blocking", "--async"])
+def test_the_cpus_used_are_looked_at(ipcmark, witness, mode):
+    """The module moves the client's thread away from where it was placed: that is told, not what was asked."""
+    document = ipcmark.measure(
+        *witness.arguments(stray_to=LAST), mode, "-s", 64, "-i", 500, "-w", 10,
+        *["--server-affinity", FIRST, "--client-affinity", FIRST],
+    )  # fmt: skip
+    for name in ("one_way_results", "round_trip_results"):
+        result = document["results"][0][name]
+        assert result["server"]["cpus_used"] == [FIRST]
+        assert result["client"]["cpus_asked"] == [FIRST]
+        assert result["client"]["cpus_used"] == sorted([FIRST, LAST])
+        (check,) = [check for check in result["audit"] if check["id"] == "cpu-placement"]
+        assert (check["value"], check["verdict"]) == (1, "suspicious")
 
 
 @pytest.mark.skipif(FIRST == LAST, reason="there is one CPU")

@@ -35,6 +35,7 @@ enum {
     OPTION_SLOW_ACCEPT,
     OPTION_MEET,
     OPTION_SLOW_CLOSE,
+    OPTION_STRAY_TO,
     OPTION_COUNT
 };
 
@@ -73,6 +74,10 @@ static const ipcmark_option options[OPTION_COUNT] = {
      .type = IPCMARK_TYPE_DURATION,
      .default_text = "0ms",
      .help = "close waits so long before it returns: teardown that no window may contain"},
+    {.name = "stray-to",
+     .type = IPCMARK_TYPE_I64,
+     .default_text = "-1",
+     .help = "the client's thread goes to this CPU before its message 50, wherever it was placed; -1: it stays"},
 };
 
 struct ipcmark_listener {
@@ -95,6 +100,7 @@ struct ipcmark_endpoint {
     uint64_t stall_ns;
     uint64_t slow_endpoint;
     uint64_t meet;
+    int64_t stray_to;
     int has_arrived;
     uint64_t slow_close_ns;
     unsigned char* copy; /* room for a falsified message */
@@ -103,7 +109,7 @@ struct ipcmark_endpoint {
     _Atomic ipcmark_status interrupted;
 };
 
-enum { MEETING_POINT = 50 };
+enum { MEETING_POINT = 50, STRAYING_POINT = 50 };
 static _Atomic uint64_t arrived; /* endpoints at the meeting point */
 
 static _Thread_local ipcmark_error last_failure;
@@ -232,6 +238,7 @@ static ipcmark_status make_endpoint(int socket, const ipcmark_endpoint_params* p
     endpoint->stall_at = params->values[is_server ? OPTION_STALL_AT : OPTION_STALL_REQUEST_AT].as.u64;
     endpoint->slow_endpoint = params->values[OPTION_SLOW_ENDPOINT].as.u64;
     endpoint->meet = params->values[OPTION_MEET].as.u64;
+    endpoint->stray_to = is_server ? -1 : params->values[OPTION_STRAY_TO].as.i64;
     endpoint->stall_ns = params->values[OPTION_STALL].as.u64;
     endpoint->slow_close_ns = params->values[OPTION_SLOW_CLOSE].as.u64;
     endpoint->log = open_log(params->values[OPTION_LOG].as.string, &endpoint->log_bytes);
@@ -321,6 +328,13 @@ static void close_(ipcmark_endpoint* endpoint) {
     free(endpoint);
 }
 
+static void stray(int64_t cpu) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET((size_t)cpu, &set);
+    sched_setaffinity(0, sizeof set, &set);
+}
+
 static int waits_for_others(ipcmark_endpoint* endpoint) {
     if (endpoint->meet == 0 || endpoint->is_server || endpoint->interrupted != IPCMARK_OK)
         return 0;
@@ -342,6 +356,8 @@ static ipcmark_status send_with(ipcmark_endpoint* endpoint, const void* data, si
     if (number == endpoint->stall_at ||
         (endpoint->is_server && endpoint->index + UINT64_C(1) == endpoint->slow_endpoint))
         sleep_ns(endpoint->stall_ns);
+    if (number == STRAYING_POINT && endpoint->stray_to >= 0)
+        stray(endpoint->stray_to);
     while (number == MEETING_POINT && waits_for_others(endpoint)) {
         if (flags != 0)
             return IPCMARK_WOULD_BLOCK;
