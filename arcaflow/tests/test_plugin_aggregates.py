@@ -125,6 +125,19 @@ class Merge(unittest.TestCase):
         self.assertEqual(merged.summary.lowest_latency_mechanism, "Unix Domain Socket")
         self.assertEqual(merged.summary.direction, "OneWay")
 
+    def test_one_mechanism_s_figures_are_of_one_direction(self):
+        """Whatever came first, and although the round trip has the better ones."""
+        one_way, round_trip = ipcmark_document(), ipcmark_document()
+        summary = round_trip["summary"]["mechanisms"]["Unix Domain Socket"]
+        summary.update(average_throughput_mbps=9999.0, average_latency_ns=1.0, p95_latency_ns=2, direction="RoundTrip")
+        wanted = one_way["summary"]["mechanisms"]["Unix Domain Socket"]
+        documents = [document.parse(json.dumps(each))[0] for each in (one_way, round_trip)]
+        for order in (documents, documents[::-1]):
+            merged = merge(order).summary.mechanisms["Unix Domain Socket"]
+            self.assertEqual(merged.direction, "OneWay")
+            for name in ("average_throughput_mbps", "average_latency_ns", "p95_latency_ns", "p99_latency_ns"):
+                self.assertEqual(getattr(merged, name), wanted[name], name)
+
     def test_nothing_measured(self):
         empty = ipcmark_document([])
         empty["summary"]["mechanisms"] = {}

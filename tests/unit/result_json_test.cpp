@@ -6,6 +6,7 @@
 #include <ipcmark/result.hpp>
 
 #include <string>
+#include <vector>
 
 #include <boost/json.hpp>
 
@@ -104,6 +105,28 @@ TEST_CASE("no figure of a summary mixes one-way with round trip") {
     CHECK(mechanisms.at("Unix Domain Socket").at("p99_latency_ns").to_number<std::uint64_t>() ==
           one_way.percentile_ns(99));
     CHECK(mechanisms.at("TCP Socket").at("direction").as_string() == "RoundTrip");
+}
+
+TEST_CASE("a mechanism's figures are all of one direction, whatever the order of its tests") {
+    TestResult one_way = sample::document().results[0];
+    TestResult round_trip = one_way;
+    one_way.round_trip.reset();
+    round_trip.one_way.reset();
+    // Quicker than one-way and with more throughput: whatever is the best of both would be from here.
+    round_trip.round_trip = sample::direction_result(Direction::round_trip, 100);
+    round_trip.round_trip->throughput.bytes_per_second = 1e12;
+    const Histogram& histogram = one_way.one_way->latency.histogram;
+    for (const auto& tests : {std::vector{one_way, round_trip}, std::vector{round_trip, one_way}}) {
+        ResultDocument both = sample::document();
+        both.results = tests;
+        const json::value read = json::parse(to_json(both));
+        const json::value& mechanism = at(read, "/summary/mechanisms").at("Unix Domain Socket");
+        CHECK(mechanism.at("direction").as_string() == "OneWay");
+        CHECK(mechanism.at("p95_latency_ns").to_number<std::uint64_t>() == histogram.percentile_ns(95));
+        CHECK(mechanism.at("p99_latency_ns").to_number<std::uint64_t>() == histogram.percentile_ns(99));
+        CHECK(mechanism.at("average_throughput_mbps").to_number<double>() ==
+              one_way.one_way->throughput.bytes_per_second / 1e6);
+    }
 }
 
 TEST_CASE("a mechanism that failed wins nothing") {
