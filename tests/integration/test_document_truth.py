@@ -17,7 +17,8 @@ def test_the_machine(ipcmark):
     system = ipcmark.measure("-m", "uds", "-i", 100, "--one-way")["metadata"]["system_info"]
     memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     assert system["memory_bytes"] == pytest.approx(memory_bytes, rel=0.01)
-    assert system["memory_gb"] == pytest.approx(memory_bytes / 1e9, rel=0.1)
+    assert system["memory_gb"] == pytest.approx(memory_bytes / 1e9, rel=0.01)
+    assert system["compiler"] in system["rust_version"] and "not built with Rust" in system["rust_version"]
     assert system["cpu_cores"] == os.sysconf("SC_NPROCESSORS_ONLN")
     assert system["cpus_allowed"] == sorted(os.sched_getaffinity(0))
     assert system["kernel"] == os.uname().release
