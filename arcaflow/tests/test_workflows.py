@@ -174,6 +174,21 @@ class Inputs(PluginTest):
                 with self.subTest(path.name, test=test):
                     self.assertIn("blocking", test)
 
+    def test_headings_of_suites_say_the_mode_that_runs(self):
+        """The predecessor's suites had asynchronous runs under the heading of blocking ones."""
+        for path in INPUTS[1:]:
+            heading, seen = "", set()
+            for line in path.read_text().splitlines():
+                if line.lstrip().startswith("#"):
+                    heading = line.lower()
+                elif line.lstrip().startswith("- "):
+                    (test,) = yaml.safe_load(line)
+                    for word, blocking in (("blocking", True), ("asynchronous", False)):
+                        if word in heading:
+                            seen.add(word)
+                            self.assertEqual(test["blocking"], blocking, f"{path.name}: {heading.strip()}: {line}")
+            self.assertEqual(seen, {"blocking", "asynchronous"}, path.name)
+
     def test_comprehensive_suite_is_the_whole_matrix(self):
         tests = load(PLUGIN_ROOT / "comprehensive-ipcmark-testing.yaml")["tests"]
         for field, values in {
