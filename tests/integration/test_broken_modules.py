@@ -112,6 +112,7 @@ def test_results_before_a_failed_test_are_kept(ipcmark):
     statuses = [result["status"] for result in document["results"]]
     assert statuses[0] == "Success"
     assert "Failure" in statuses[1]
+    assert [result["summary"]["error_count"] > 0 for result in document["results"]] == [False, True]
     assert document["results"][0]["round_trip_results"]["latency"]["total_samples"] == 500
 
 
