@@ -44,7 +44,9 @@ Grammar grammar() {
         {"--wait", "POLICY", Arity::many, "Tests",
          "Run the tests that depend on it with these wait policies: block, spin, adaptive (default: all three).", ""},
         {"--timeout", "TIME", Arity::one, "Tests",
-         "Give each test this long, instead of its own limit (60s without progress, most of them).", ""},
+         "Give each test this long, instead of its own limit (60s without progress, most of them). A call that does "
+         "not return fails its test after a third of that, 2s to 15s.",
+         ""},
         {"--in-process", "", Arity::flag, "Tests",
          "Run the tests in this process, for a debugger; a crash or a hang is then this program's own.", ""},
         {"-O,--module-option", "NAME=VALUE", Arity::many, "Module", "Set an option of the module.", ""},

@@ -180,7 +180,7 @@ void does_not_wait(Context& context) {
                 done += batcher.recv(done, 10, 128, same);
             }
         });
-        require(task.done_within(hang_limit),
+        require(task.done_within(context.hang_limit()),
                 "recv_batch waits for more messages than there are: it waits for one and takes what is there");
         link.finish();
     }

@@ -68,9 +68,10 @@ void call(const ChildRole& role, Context& context) {
 
 std::vector<std::string> to_arguments(const ChildRole& role) {
     std::string text =
-        fmt::format("{1}{0}{2}{0}{3}{0}{4}{0}{5}{0}{6}{0}{7}{0}{8}{0}{9}", separator, role.test_id,
+        fmt::format("{1}{0}{2}{0}{3}{0}{4}{0}{5}{0}{6}{0}{7}{0}{8}{0}{9}{0}{10}", separator, role.test_id,
                     role.is_peer ? "peer" : "run", role.report_fd, role.step_fd, role.channel_fd, getpid(),
-                    static_cast<int>(role.subject.wait), role.subject.path.string(), role.subject.scratch.string());
+                    static_cast<int>(role.subject.wait), role.subject.path.string(), role.subject.scratch.string(),
+                    role.subject.hang_limit.count());
     for (const auto& [name, value] : role.subject.options) {
         text += fmt::format("{0}{1}{0}{2}", separator, name, value);
     }
@@ -79,7 +80,7 @@ std::vector<std::string> to_arguments(const ChildRole& role) {
 
 ChildRole parse_role(const std::string& text) {
     const auto parts = split(text);
-    if (parts.size() < 9 || parts.size() % 2 == 0) {
+    if (parts.size() < 10 || parts.size() % 2 != 0) {
         throw UsageError("--child is for the program's own use");
     }
     ChildRole role;
@@ -92,7 +93,8 @@ ChildRole parse_role(const std::string& text) {
     role.subject.wait = static_cast<WaitPolicy>(std::stoi(parts[6]));
     role.subject.path = parts[7];
     role.subject.scratch = parts[8];
-    for (std::size_t i = 9; i + 1 < parts.size(); i += 2) {
+    role.subject.hang_limit = std::chrono::nanoseconds(std::stoll(parts[9]));
+    for (std::size_t i = 10; i + 1 < parts.size(); i += 2) {
         role.subject.options[parts[i]] = parts[i + 1];
     }
     return role;

@@ -5,6 +5,7 @@
 #include "host/check/task.hpp"
 #include "host/check/waiting_call.hpp"
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 
@@ -110,7 +111,7 @@ void loopback(Context& context) {
         Task task([&] { status = wire.try_recv(buffer, size); });
         require(!task.done_within(std::chrono::milliseconds(30)), "recv returned with nothing to receive");
         wire.interrupt(IPCMARK_CANCELLED);
-        require(task.done_within(hang_limit), "recv did not return after an interrupt");
+        require(task.done_within(context.hang_limit()), "recv did not return after an interrupt");
         context.expect(status, IPCMARK_CANCELLED, wire.get(), "an interrupted recv");
     }
 }
@@ -167,7 +168,8 @@ void in_flight(Context& context) {
             status = link.wire.try_send(body);
         }
     });
-    const bool done = task.done_within(std::chrono::seconds(5));
+    const bool done =
+        task.done_within(std::min<std::chrono::nanoseconds>(std::chrono::seconds(5), context.hang_limit()));
     link.wire.interrupt(IPCMARK_CANCELLED);
     require(done, fmt::format("limits says that {} messages may be under way, and send waits for the receiver sooner",
                               limits.max_in_flight));

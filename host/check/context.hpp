@@ -18,12 +18,26 @@
 
 namespace ipcmark::check {
 
+// A call that has not returned after this hangs. No promise of the ABI, but far above what a call takes on a machine
+// that has no CPU for it for seconds.
+inline constexpr std::chrono::seconds longest_hang{15};
+// With a time-out of the user's a hang is told sooner, but never before this: what the kernel does not say it has
+// denied (Starvation) is not the module's.
+inline constexpr std::chrono::seconds shortest_hang{2};
+
+// What hangs in a test that may take `limit`: a third of it, so that the test says which call it is before all of its
+// time is over and nobody can say more than that.
+[[nodiscard]] constexpr std::chrono::nanoseconds hang_limit_of(std::chrono::nanoseconds limit) {
+    return std::clamp<std::chrono::nanoseconds>(limit / 3, shortest_hang, longest_hang);
+}
+
 // What a test is run with, the same in all its processes.
 struct Subject {
     std::filesystem::path path; // of the module, absolute
     std::map<std::string, std::string> options;
     WaitPolicy wait = WaitPolicy::block;
     std::filesystem::path scratch; // mode 0700, removed by the runner
+    std::chrono::nanoseconds hang_limit{longest_hang};
 };
 
 // What an endpoint is made with. Plain data, so that it can be handed to a peer.
@@ -53,6 +67,7 @@ public:
 
     [[nodiscard]] const Subject& subject() const noexcept { return subject_; }
     [[nodiscard]] const Test& test() const noexcept { return test_; }
+    [[nodiscard]] std::chrono::nanoseconds hang_limit() const noexcept { return subject_.hang_limit; }
     // Loads the module on the first call.
     [[nodiscard]] const Module& module();
     [[nodiscard]] const ipcmark_descriptor& table() { return module().table(); }

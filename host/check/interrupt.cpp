@@ -18,10 +18,12 @@ using clock = std::chrono::steady_clock;
 constexpr std::chrono::nanoseconds promised{IPCMARK_INTERRUPT_LIMIT_NS};
 
 // Runs `attempt` until it was within the promised time, ten times at most and each time after a longer pause: a busy
-// machine may be late for a while, a module that looks too seldom is late each time.
-void in_time(const std::function<clock::duration()>& attempt, const std::string& what) {
+// machine may be late for a while, a module that looks too seldom is late each time. Five times are enough where there
+// is no time for more.
+void in_time(const Context& context, const std::function<clock::duration()>& attempt, const std::string& what) {
     clock::duration time{};
-    for (int i = 0; i < 10; ++i) {
+    const auto end = clock::now() + context.hang_limit();
+    for (int i = 0; i < 10 && (i < 5 || clock::now() < end); ++i) {
         std::this_thread::sleep_for(i * 50ms);
         time = attempt();
         if (time <= promised) {
@@ -55,6 +57,7 @@ private:
 
 void recv_blocked(Context& context) {
     in_time(
+        context,
         [&] {
             Link link(context, fitted(context, {}));
             Bytes buffer(64);
@@ -69,7 +72,7 @@ void recv_blocked(Context& context) {
             require(!task.done_within(60ms), "recv returned with nothing to receive");
             lateness.interrupted();
             link.wire.interrupt(IPCMARK_CANCELLED);
-            require(task.done_within(hang_limit), "a recv that waits did not return after the interrupt");
+            require(task.done_within(context.hang_limit()), "a recv that waits did not return after the interrupt");
             context.expect(got, IPCMARK_CANCELLED, nullptr, "a recv that waits");
             link.finish();
             return lateness.time();
@@ -79,6 +82,7 @@ void recv_blocked(Context& context) {
 
 void send_blocked(Context& context) {
     in_time(
+        context,
         [&] {
             Link link(context, fitted(context, {}));
             Lateness lateness;
@@ -86,7 +90,8 @@ void send_blocked(Context& context) {
             filler.until_blocked();
             lateness.interrupted();
             link.wire.interrupt(IPCMARK_CANCELLED);
-            const auto got = filler.end_within(hang_limit, "a send that waits did not return after the interrupt");
+            const auto got =
+                filler.end_within(context.hang_limit(), "a send that waits did not return after the interrupt");
             context.expect(got, IPCMARK_CANCELLED, nullptr, "an interrupted send");
             link.finish();
             return lateness.time();
@@ -96,6 +101,7 @@ void send_blocked(Context& context) {
 
 void accept_blocked(Context& context) {
     in_time(
+        context,
         [&] {
             const auto listener = context.listen();
             auto spec = fitted(context, {});
@@ -110,7 +116,7 @@ void accept_blocked(Context& context) {
             require(!task.done_within(60ms), "accept returned with nobody there");
             lateness.interrupted();
             context.table().interrupt_listener(listener.get(), IPCMARK_CANCELLED);
-            require(task.done_within(hang_limit), "accept did not return after the interrupt");
+            require(task.done_within(context.hang_limit()), "accept did not return after the interrupt");
             context.expect(got, IPCMARK_CANCELLED, listener.get(), "an interrupted accept");
             // And it stays.
             context.expect(context.try_accept(listener, spec, endpoint), IPCMARK_CANCELLED, listener.get(),
@@ -126,7 +132,7 @@ void expect_recv(Context& context, Wire& wire, ipcmark_status wanted, const std:
     ipcmark_status got = IPCMARK_OK;
     Sandbox::step(what);
     Task task([&] { got = wire.try_recv(buffer, size); });
-    require(task.done_within(hang_limit), fmt::format("{} did not return", what));
+    require(task.done_within(context.hang_limit()), fmt::format("{} did not return", what));
     context.expect(got, wanted, nullptr, what);
 }
 
@@ -145,10 +151,10 @@ void sticky(Context& context) {
     }
     // A send that could complete may do so first; one that has to wait returns the status.
     Filler filler(link.wire);
-    const auto got = filler.end_within(hang_limit, "send goes on and on after the interrupt");
+    const auto got = filler.end_within(context.hang_limit(), "send goes on and on after the interrupt");
     context.expect(got, IPCMARK_CANCELLED, nullptr, "a send after the interrupt");
     Filler again(link.wire);
-    context.expect(again.end_within(hang_limit, "send waits again after one that the interrupt has ended"),
+    context.expect(again.end_within(context.hang_limit(), "send waits again after one that the interrupt has ended"),
                    IPCMARK_CANCELLED, nullptr, "the send after one that the interrupt has ended");
     link.finish();
 }
@@ -165,7 +171,7 @@ void accept_before_call(Context& context) {
         EndpointHandle endpoint;
         Sandbox::step("accept after an interrupt");
         Task task([&] { got = context.try_accept(listener, spec, endpoint); });
-        require(task.done_within(hang_limit), "an accept that begins after the interrupt did not return");
+        require(task.done_within(context.hang_limit()), "an accept that begins after the interrupt did not return");
         context.expect(got, IPCMARK_TIMED_OUT, listener.get(), "an accept that begins after two interrupts");
     }
 }
@@ -197,9 +203,9 @@ void from_many_threads(Context& context) {
         }));
     }
     for (auto& task : tasks) {
-        require(task->done_within(hang_limit), "interrupt waits");
+        require(task->done_within(context.hang_limit()), "interrupt waits");
     }
-    require(waiting.done_within(hang_limit), "recv did not return after 8000 interrupts");
+    require(waiting.done_within(context.hang_limit()), "recv did not return after 8000 interrupts");
     context.expect(got, IPCMARK_CANCELLED, nullptr, "a recv interrupted from four threads");
     link.finish();
 }
@@ -218,7 +224,7 @@ void under_traffic(Context& context) {
         });
         require(!task.done_within(std::chrono::milliseconds(2 + 3 * round)), "recv failed under traffic");
         link.wire.interrupt(IPCMARK_CANCELLED);
-        require(task.done_within(hang_limit), "recv goes on and on after the interrupt while the peer sends");
+        require(task.done_within(context.hang_limit()), "recv goes on and on after the interrupt while the peer sends");
         context.expect(got, IPCMARK_CANCELLED, nullptr, "recv under traffic after the interrupt");
         link.peer.kill();
     }
@@ -242,8 +248,9 @@ void both_halves(Context& context) {
     Filler filler(link.wire);
     filler.until_blocked();
     link.wire.interrupt(IPCMARK_CANCELLED);
-    require(waiting.done_within(hang_limit), "the recv half did not return while the send half waited, too");
-    const auto sent = filler.end_within(hang_limit, "the send half did not return while the recv half waited, too");
+    require(waiting.done_within(context.hang_limit()), "the recv half did not return while the send half waited, too");
+    const auto sent =
+        filler.end_within(context.hang_limit(), "the send half did not return while the recv half waited, too");
     context.expect(got, IPCMARK_CANCELLED, nullptr, "recv");
     context.expect(sent, IPCMARK_CANCELLED, nullptr, "send");
     link.finish();

@@ -2,6 +2,7 @@
 // What a module leaves behind: descriptors, memory, threads, names.
 #include "host/check/peer.hpp"
 #include "host/check/process_state.hpp"
+#include "host/check/starvation.hpp"
 
 #include <ipcmark/ext/loan.h>
 #include <ipcmark/ext/pollfd.h>
@@ -124,10 +125,10 @@ private:
     std::vector<std::size_t> mapped_;
 };
 
-// A thread that was told to end may take a moment.
-std::size_t settled_threads(std::size_t wanted) {
+// A thread that was told to end may take a moment; one that has not ended by `time` stays.
+std::size_t settled_threads(std::size_t wanted, std::chrono::nanoseconds time) {
     auto count = thread_count();
-    for (int i = 0; i < 1000 && count > wanted; ++i) {
+    for (const Patience patience(time); count > wanted && patience.left().count() > 0;) {
         usleep(10'000);
         count = thread_count();
     }
@@ -177,7 +178,8 @@ void cycles_peer(Context& context, Channel& channel) {
                                                 "now",
                                                 descriptors, now));
     } else if (what == "leaks.threads") {
-        require(settled_threads(threads) <= threads, "the connecting side has more threads with each cycle");
+        require(settled_threads(threads, context.hang_limit()) <= threads,
+                "the connecting side has more threads with each cycle");
         require(children().empty(), "the module left a child process on the connecting side");
     } else if (what == "leaks.process_state") {
         const auto changes = ProcessState::now().changes_since(state);
@@ -224,7 +226,7 @@ void threads(Context& context) {
     cycles.run(3);
     const auto before = thread_count();
     cycles.run(5);
-    const auto after = settled_threads(before);
+    const auto after = settled_threads(before, context.hang_limit());
     require(after <= before, fmt::format("5 cycles of listen, accept and close left {} threads", after - before));
     require(children().size() <= 1, "the module left a child process");
     cycles.finish();

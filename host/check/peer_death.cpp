@@ -79,7 +79,7 @@ ipcmark_status drain(Wire& wire, std::uint64_t& next, std::size_t size) {
 }
 
 void expect_gone(Context& context, Task& task, const ipcmark_status& status, const std::string& what) {
-    require(task.done_within(hang_limit), fmt::format("{} did not return after the death of the peer", what));
+    require(task.done_within(context.hang_limit()), fmt::format("{} did not return after the death of the peer", what));
     context.expect(status, IPCMARK_PEER_GONE, nullptr, what);
 }
 
@@ -117,7 +117,8 @@ void send_waits(Context& context) {
         Filler filler(link.wire);
         filler.until_blocked();
         link.peer.kill();
-        const auto status = filler.end_within(hang_limit, "a send that waits did not return after the peer's death");
+        const auto status =
+            filler.end_within(context.hang_limit(), "a send that waits did not return after the peer's death");
         context.expect(status, IPCMARK_PEER_GONE, nullptr, "a send that waits");
     }
 }
@@ -126,7 +127,7 @@ void send_after(Context& context) {
     Link link(context, fitted(context, {}), as_argument(Busy::idle));
     link.peer.kill();
     Filler filler(link.wire);
-    const auto status = filler.end_within(hang_limit, "send to a dead peer goes on and on");
+    const auto status = filler.end_within(context.hang_limit(), "send to a dead peer goes on and on");
     context.expect(status, IPCMARK_PEER_GONE, nullptr, "send to a dead peer");
 }
 
@@ -135,9 +136,9 @@ void both_sending(Context& context) {
     Filler filler(link.wire);
     filler.until_blocked();
     link.peer.kill();
-    const auto status =
-        filler.end_within(hang_limit, "a send that waits did not return after the death of a peer that waited in "
-                                      "send, too");
+    const auto status = filler.end_within(context.hang_limit(),
+                                          "a send that waits did not return after the death of a peer that waited in "
+                                          "send, too");
     context.expect(status, IPCMARK_PEER_GONE, nullptr, "a send that waits");
 }
 
@@ -171,7 +172,8 @@ void stream_to_the_dead(Context& context) {
         Filler filler(link.wire);
         usleep(static_cast<useconds_t>(500 + 2500 * round));
         link.peer.kill();
-        const auto status = filler.end_within(hang_limit, "send in a stream whose receiver died goes on and on");
+        const auto status =
+            filler.end_within(context.hang_limit(), "send in a stream whose receiver died goes on and on");
         context.expect(status, IPCMARK_PEER_GONE, nullptr, "send in a stream whose receiver died");
     }
 }
@@ -206,7 +208,7 @@ void before_accept(Context& context) {
     EndpointHandle endpoint;
     ipcmark_status status = IPCMARK_OK;
     Task task([&] { status = context.try_accept(listener, spec, endpoint); });
-    require(task.done_within(hang_limit), "accept did not return, after a peer had connected and died");
+    require(task.done_within(context.hang_limit()), "accept did not return, after a peer had connected and died");
     if (status != IPCMARK_OK) {
         require(
             status == IPCMARK_TIMED_OUT || status == IPCMARK_PEER_GONE,
@@ -232,7 +234,7 @@ void listener_dies(Context& context) {
     EndpointHandle endpoint;
     ipcmark_status status = IPCMARK_OK;
     Task task([&] { status = context.try_connect(where, spec, endpoint); });
-    require(task.done_within(hang_limit), "connect to a listener that was killed did not return");
+    require(task.done_within(context.hang_limit()), "connect to a listener that was killed did not return");
     require(status == IPCMARK_NOT_CONNECTED || status == IPCMARK_TIMED_OUT || status == IPCMARK_PEER_GONE,
             fmt::format("connect to a listener that was killed returned {}; not_connected is right",
                         context.describe(status, nullptr)));
@@ -253,7 +255,7 @@ void stopped(Context& context) {
         Task task([&] { link.wire.recv_message(i, 64); });
         require(!task.done_within(1s), "recv returned while the peer was stopped");
         link.peer.go_on();
-        require(task.done_within(hang_limit), "recv did not return after the peer went on");
+        require(task.done_within(context.hang_limit()), "recv did not return after the peer went on");
     }
     link.finish();
 }
@@ -267,7 +269,7 @@ void interrupt_after(Context& context) {
     link.peer.kill();
     (void)task.done_within(50ms);
     link.wire.interrupt(IPCMARK_CANCELLED);
-    require(task.done_within(hang_limit), "recv from a dead peer did not return after an interrupt");
+    require(task.done_within(context.hang_limit()), "recv from a dead peer did not return after an interrupt");
     require(status == IPCMARK_PEER_GONE || status == IPCMARK_CANCELLED,
             fmt::format("recv from a dead peer returned {}", context.describe(status, link.wire.get())));
 }

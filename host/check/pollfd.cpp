@@ -22,9 +22,6 @@ namespace {
 using namespace std::chrono_literals;
 using clock = std::chrono::steady_clock;
 
-// How long a poll may sleep before the endpoint is tried without a wake-up.
-constexpr int stall_ms = std::chrono::milliseconds(hang_limit).count();
-
 // One polled endpoint, driven by the rules in the header: try, arm, poll, try again.
 class Polled {
 public:
@@ -67,8 +64,9 @@ public:
         require((ready & ~directions) == 0, "arm gives a direction as ready that was not asked for");
         return ready;
     }
-    // Waits as a reactor does. A peer may be slow, so that no wake-up comes for long proves nothing; that the next try
-    // finds something which the wait did not tell of does (`overslept`).
+    // Waits as a reactor does, but tries again without a wake-up where a call would be taken to hang. A peer may be
+    // slow, so that no wake-up comes for long proves nothing; that the next try finds something which the wait did not
+    // tell of does (`overslept`).
     void wait(std::uint32_t direction) {
         overslept_ = false;
         if (arm(direction) != 0) {
@@ -76,7 +74,7 @@ public:
         }
         auto entry = direction == IPCMARK_POLL_RX ? rx_ : tx_;
         Sandbox::step("poll for a wake-up");
-        overslept_ = poll(&entry, 1, stall_ms) != 1;
+        overslept_ = poll_patiently({&entry, 1}, wire_.context().hang_limit()) != 1;
     }
     [[nodiscard]] const AllocationCount& allocations() const { return made_; }
 
@@ -88,8 +86,8 @@ public:
             const auto status = attempt();
             if (status != IPCMARK_WOULD_BLOCK) {
                 require(!overslept_,
-                        fmt::format("a wake-up is lost: arm said to wait, poll slept for {} ms, and then {}", stall_ms,
-                                    what));
+                        fmt::format("a wake-up is lost: arm said to wait, poll slept for {} ms, and then {}",
+                                    wire_.context().hang_limit() / 1ms, what));
                 return status;
             }
             wait(direction);
@@ -186,7 +184,7 @@ void would_block(Context& context) {
         std::size_t size = 0;
         ipcmark_status status = IPCMARK_OK;
         Task task([&] { status = polled.try_recv(buffer, size); });
-        require(task.done_within(hang_limit), "try_recv with nothing to receive waits");
+        require(task.done_within(context.hang_limit()), "try_recv with nothing to receive waits");
         context.expect(status, IPCMARK_WOULD_BLOCK, link.wire.get(), "try_recv with nothing to receive");
     }
     link.finish();
@@ -282,10 +280,10 @@ void interrupt(Context& context) {
     context.expect(polled.try_recv(buffer, size), IPCMARK_WOULD_BLOCK, link.wire.get(), "try_recv");
     require(polled.arm(IPCMARK_POLL_RX) == 0, "arm says that there is something to receive, and there is not");
     auto entry = polled.rx();
-    Task task([&] { require(poll(&entry, 1, stall_ms) == 1, "an interrupt does not wake a poll"); });
+    Task task([&] { (void)poll(&entry, 1, -1); });
     require(!task.done_within(30ms), "the descriptor is ready with nothing to receive");
     link.wire.interrupt(IPCMARK_CANCELLED);
-    task.join("poll");
+    require(task.done_within(context.hang_limit()), "an interrupt does not wake a poll");
     for (int i = 0; i < 3; ++i) {
         require(polled.arm(IPCMARK_POLL_RX) == IPCMARK_POLL_RX, "arm does not give an interrupted direction as ready");
         context.expect(polled.try_recv(buffer, size), IPCMARK_CANCELLED, link.wire.get(),
@@ -306,7 +304,7 @@ void peer_death(Context& context) {
     });
     require(!task.done_within(30ms), "try_recv found something to receive");
     link.peer.kill();
-    require(task.done_within(hang_limit), "the death of the peer ends nothing");
+    require(task.done_within(context.hang_limit()), "the death of the peer ends nothing");
 }
 
 // A sender that finds no room sleeps until there is some, an interrupt comes or the peer dies; `idle_peer` reads
@@ -351,12 +349,12 @@ void end_sender(Context& context, Ending ending) {
     require(!task.done_within(50ms), "try_send without room does not say would_block");
     if (ending == Ending::peer_death) {
         link.peer.kill();
-        require(task.done_within(hang_limit), "the death of the peer does not wake a poll for room");
+        require(task.done_within(context.hang_limit()), "the death of the peer does not wake a poll for room");
         context.expect(status, IPCMARK_PEER_GONE, link.wire.get(), "try_send after the peer's death");
         return;
     }
     link.wire.interrupt(IPCMARK_CANCELLED);
-    require(task.done_within(hang_limit), "an interrupt does not wake a poll for room");
+    require(task.done_within(context.hang_limit()), "an interrupt does not wake a poll for room");
     context.expect(status, IPCMARK_CANCELLED, link.wire.get(), "try_send after an interrupt");
     require(polled.arm(IPCMARK_POLL_TX) == IPCMARK_POLL_TX, "arm does not give an interrupted direction as ready");
     link.finish();
@@ -437,8 +435,8 @@ void reactor(Context& context, std::vector<Wire>& wires, bool begins) {
             !overslept || !moved,
             fmt::format("a wake-up is lost: all of {} endpoints were armed, poll slept for {} ms, and then there was "
                         "a message at once",
-                        wires.size(), stall_ms));
-        overslept = open > 0 && !ready && poll(entries.data(), entries.size(), stall_ms) == 0;
+                        wires.size(), context.hang_limit() / 1ms));
+        overslept = open > 0 && !ready && poll_patiently(entries, context.hang_limit()) == 0;
     }
 }
 

@@ -64,13 +64,20 @@ std::string read_back(int fd, std::size_t most) {
     return text;
 }
 
+std::chrono::nanoseconds limit_of(const Request& request, const Case& which) {
+    return request.test_timeout.value_or(which.test->limit * (which.wait == WaitPolicy::spin ? 3 : 1));
+}
+
+Subject subject_of(const Request& request, const Case& which, const std::filesystem::path& scratch) {
+    return {request.module, request.options, which.wait, scratch, hang_limit_of(limit_of(request, which))};
+}
+
 // The processes of one case, from their start to the last one's end.
 class CaseRun {
 public:
     CaseRun(const Request& request, const Case& which, const std::filesystem::path& scratch)
         : which_(which), step_(memfd_create("step", MFD_CLOEXEC)), output_(memfd_create("output", MFD_CLOEXEC)),
-          limit_(request.test_timeout.value_or(which.test->limit * (which.wait == WaitPolicy::spin ? 3 : 1))),
-          limits_(request.test_timeout ? 1 : most_limits) {
+          limit_(limit_of(request, which)), limits_(request.test_timeout ? 1 : most_limits) {
         int pipe_ends[2];
         if (!step_ || !output_ || ftruncate(step_.get(), sizeof(StepPage)) != 0 || pipe2(pipe_ends, O_CLOEXEC) != 0) {
             throw RunError(fmt::format("no descriptors for the test {}: {}", which.name, std::strerror(errno)));
@@ -81,7 +88,7 @@ public:
         role.test_id = which.test->id;
         role.report_fd = theirs.get();
         role.step_fd = step_.get();
-        role.subject = {request.module, request.options, which.wait, scratch};
+        role.subject = subject_of(request, which, scratch);
         pid_ = spawn(role, output_.get(), Group::own);
         pidfd_ = Fd(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
     }
@@ -233,7 +240,7 @@ private:
 
 CaseResult run_here(const Request& request, const Case& which, const std::filesystem::path& scratch) {
     const auto begin = clock::now();
-    const auto in_process = run_in_process(*which.test, {request.module, request.options, which.wait, scratch});
+    const auto in_process = run_in_process(*which.test, subject_of(request, which, scratch));
     CaseResult result;
     result.which = which;
     result.reason = in_process.text;

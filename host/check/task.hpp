@@ -4,7 +4,6 @@
 #include "host/check/sandbox.hpp"
 #include "host/check/starvation.hpp"
 
-#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <exception>
@@ -15,10 +14,6 @@
 #include <utility>
 
 namespace ipcmark::check {
-
-// A call that has not returned after this hangs. No promise of the ABI, but far above what a call takes on a machine
-// that has no CPU for it for seconds, and below each test's limit, so that the test can say which call it is.
-inline constexpr std::chrono::seconds hang_limit{15};
 
 // A call on a thread of its own that may never return: a call that hangs is what the tests look for, so this is given
 // up where a std::thread would have to be joined.
@@ -42,19 +37,11 @@ public:
     // Whether the work was done within `time`, not counting time in which the machine let nobody here run; throws what
     // it threw.
     [[nodiscard]] bool done_within(std::chrono::nanoseconds time) {
-        using clock = std::chrono::steady_clock;
-        const auto before = Starvation::now();
-        const auto begin = clock::now();
-        auto allowed = time;
+        const Patience patience(time);
         std::unique_lock lock(state_->mutex);
-        bool done = false;
-        for (;;) {
-            done = state_->finished.wait_until(lock, begin + allowed, [this] { return state_->done; });
-            const auto denied = done ? time : std::min(Starvation::now().since(before), 10 * time);
-            if (done || time + denied <= clock::now() - begin) {
-                break;
-            }
-            allowed = time + denied;
+        bool done = state_->done;
+        for (auto left = patience.left(); !done && left.count() > 0; left = patience.left()) {
+            done = state_->finished.wait_for(lock, left, [this] { return state_->done; });
         }
         if (done && state_->error) {
             std::rethrow_exception(std::exchange(state_->error, nullptr));

@@ -111,22 +111,32 @@ void control_beside_accept(Context& context) {
     Task accepting([&] { status = context.try_accept(waiting, spec, nobody); });
     require(!accepting.done_within(50ms), "accept returned with nobody there");
     Task working([&] { (void)context.limits(); });
-    require(working.done_within(hang_limit), "limits waits while another thread is in accept");
+    require(working.done_within(context.hang_limit()), "limits waits while another thread is in accept");
     // The peer listens, so that this side calls connect while its own accept waits.
-    Link link(context, fitted(context, {}), 0, Listening::peer);
+    Peer peer(context);
+    const auto common = fitted(context, {});
+    peer.channel().put(Setup{common.mirrored(), 0, true});
+    const auto where = peer.channel().get_bytes();
+    EndpointHandle endpoint;
+    Task connecting([&] { endpoint = context.connect(where, common); });
+    require(connecting.done_within(context.hang_limit()), "connect waits while another thread is in accept");
+    peer.channel().wait();
+    Wire wire(context, std::move(endpoint));
     Task traffic([&] {
         for (std::uint64_t i = 0; i < 100; ++i) {
-            link.wire.send_message(i, 64);
+            wire.send_message(i, 64);
         }
         for (std::uint64_t i = 0; i < 100; ++i) {
-            link.wire.recv_message(i, 64);
+            wire.recv_message(i, 64);
         }
-        link.wire.close();
+        wire.close();
     });
-    require(traffic.done_within(hang_limit), "an endpoint is held up while another thread is in accept");
-    link.finish();
+    require(traffic.done_within(context.hang_limit()), "an endpoint is held up while another thread is in accept");
+    peer.channel().wait();
+    peer.channel().signal();
+    peer.join();
     context.table().interrupt_listener(waiting.get(), IPCMARK_CANCELLED);
-    require(accepting.done_within(hang_limit), "accept did not return after an interrupt");
+    require(accepting.done_within(context.hang_limit()), "accept did not return after an interrupt");
     context.expect(status, IPCMARK_CANCELLED, waiting.get(), "an interrupted accept");
 }
 
@@ -149,7 +159,7 @@ void endpoints_beside_recv(Context& context) {
         other.finish();
     }
     waiting.wire.interrupt(IPCMARK_CANCELLED);
-    require(receiving.done_within(hang_limit), "recv did not return after an interrupt");
+    require(receiving.done_within(context.hang_limit()), "recv did not return after an interrupt");
     context.expect(status, IPCMARK_CANCELLED, waiting.wire.get(), "an interrupted recv");
     waiting.finish();
 }

@@ -69,7 +69,7 @@ void in_recv(Context& context) {
     require(!task.done_within(50ms), "recv returned with nothing to receive");
     watch(context, thread, "a recv that waits");
     link.wire.interrupt(IPCMARK_CANCELLED);
-    require(task.done_within(hang_limit), "recv did not return after an interrupt");
+    require(task.done_within(context.hang_limit()), "recv did not return after an interrupt");
     link.finish();
 }
 
@@ -79,7 +79,7 @@ void in_send(Context& context) {
     filler.until_blocked();
     watch(context, filler.thread(), "a send that waits for room");
     link.wire.interrupt(IPCMARK_CANCELLED);
-    (void)filler.end_within(hang_limit, "send did not return after an interrupt");
+    (void)filler.end_within(context.hang_limit(), "send did not return after an interrupt");
     link.finish();
 }
 
@@ -96,7 +96,7 @@ void in_accept(Context& context) {
     require(!task.done_within(50ms), "accept returned with nobody there");
     watch(context, thread, "an accept that waits");
     context.table().interrupt_listener(listener.get(), IPCMARK_CANCELLED);
-    require(task.done_within(hang_limit), "accept did not return after an interrupt");
+    require(task.done_within(context.hang_limit()), "accept did not return after an interrupt");
 }
 
 constexpr std::array tests{

@@ -30,12 +30,12 @@ void end_waiting_call(Context& context, const EndpointSpec& spec, Ending ending,
     require(!task.done_within(30ms), name + " returned with nothing to receive");
     if (ending == Ending::interrupt) {
         link.wire.interrupt(IPCMARK_CANCELLED);
-        require(task.done_within(hang_limit), name + " did not return after an interrupt");
+        require(task.done_within(context.hang_limit()), name + " did not return after an interrupt");
         context.expect(status, IPCMARK_CANCELLED, link.wire.get(), name + " after an interrupt");
         link.finish();
     } else {
         link.peer.kill();
-        require(task.done_within(hang_limit), name + " did not return after the peer's death");
+        require(task.done_within(context.hang_limit()), name + " did not return after the peer's death");
         context.expect(status, IPCMARK_PEER_GONE, link.wire.get(), name + " after the peer's death");
     }
 }
@@ -51,14 +51,15 @@ void end_waiting_send(Context& context, const EndpointSpec& spec, Ending ending,
     filler.until_blocked();
     if (ending == Ending::interrupt) {
         link.wire.interrupt(IPCMARK_CANCELLED);
-        context.expect(filler.end_within(hang_limit, name + " that waits for room did not return after an interrupt"),
-                       IPCMARK_CANCELLED, nullptr, name + " after an interrupt");
+        context.expect(
+            filler.end_within(context.hang_limit(), name + " that waits for room did not return after an interrupt"),
+            IPCMARK_CANCELLED, nullptr, name + " after an interrupt");
         link.finish();
     } else {
         link.peer.kill();
-        context.expect(
-            filler.end_within(hang_limit, name + " that waits for room did not return after the peer's death"),
-            IPCMARK_PEER_GONE, nullptr, name + " after the peer's death");
+        context.expect(filler.end_within(context.hang_limit(),
+                                         name + " that waits for room did not return after the peer's death"),
+                       IPCMARK_PEER_GONE, nullptr, name + " after the peer's death");
     }
 }
 

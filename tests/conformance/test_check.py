@@ -50,9 +50,16 @@ def test_in_process(ipcmark):
 
 
 def test_a_time_out_says_where(ipcmark):
-    done = ipcmark("check", HANGS, "--only", "lifecycle.accept_timeout", "--timeout", "2s")
+    done = ipcmark("check", HANGS, "--only", "lifecycle.accept_timeout", "--timeout", "1s")
     assert done.returncode == 1
     assert "timeout" in done.stdout and "accept" in done.stdout
+
+
+def test_a_call_that_hangs_is_named_before_the_time_is_over(ipcmark):
+    done = ipcmark("check", HANGS, "--only", "lifecycle.accept_timeout", "--timeout", "30s", "--json")
+    assert done.returncode == 1
+    [test] = json.loads(done.stdout)["tests"]
+    assert test["outcome"] == "fail" and "accept of 100 ms with nobody there did not return" in test["reason"]
 
 
 @pytest.mark.parametrize(

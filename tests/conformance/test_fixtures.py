@@ -13,6 +13,11 @@ TABLE = [
 CAUGHT_BY = {words[0]: words[1] for words in TABLE if len(words) == 2}
 
 
+# Both sides wait for each other, each in a call that is right to wait: no test can say more than that, or sooner than
+# its time is over.
+STAND_STILL = {"loses_when_full", "one_lock_for_both_halves"}
+
+
 @pytest.fixture(autouse=True)
 def _remove_what_the_leaking_fixture_leaks():
     yield
@@ -48,12 +53,23 @@ def test_good_fixture_passes_everything(ipcmark):
 
 @pytest.mark.parametrize("kind", CAUGHT_BY)
 def test_broken_fixture_is_caught(ipcmark, kind):
-    done, report = check(ipcmark, kind, "--only", CAUGHT_BY[kind], "--timeout", "6s")
-    outcomes = [test["outcome"] for test in report["tests"]]
-    assert outcomes and set(outcomes) & {"fail", "crash", "timeout"}, json.dumps(report, indent=1)
+    # Of six seconds a call that hangs takes two, and what is slow and does return takes five. On a machine that is too
+    # busy for that, the test is asked again.
+    for time in ["3s"] if kind in STAND_STILL else ["6s", "60s"]:
+        done, report = check(ipcmark, kind, "--only", CAUGHT_BY[kind], "--timeout", time)
+        if not says_only_that_it_hangs(report):
+            break
+    outcomes = {test["outcome"] for test in report["tests"]}
+    assert outcomes & {"fail", "crash", "timeout"}, json.dumps(report, indent=1)
+    assert kind in STAND_STILL or not says_only_that_it_hangs(report), json.dumps(report, indent=1)
     assert done.returncode == 1
     for test in report["tests"]:
         assert test["reason"] or test["outcome"] == "pass"
+
+
+def says_only_that_it_hangs(report):
+    """Where both sides spin, a busy machine denies them so much time that they are not taken to hang."""
+    return any(test["outcome"] == "timeout" and not test["name"].endswith("@spin") for test in report["tests"])
 
 
 def test_the_same_tests_pass_on_the_good_fixture(ipcmark):
