@@ -58,10 +58,10 @@ std::pair<WaitPolicy, std::optional<std::chrono::nanoseconds>> parse_wait(const 
     return {policy, parse_duration(text.substr(colon + 1))};
 }
 
-std::pair<std::string, std::string> parse_assignment(const std::string& text) {
+std::pair<std::string, std::string> parse_assignment(const std::string& text, const char* form) {
     const auto equals = text.find('=');
     if (equals == std::string::npos || equals == 0)
-        throw UsageError(fmt::format("'{}' is not NAME=VALUE or MODULE.NAME=VALUE", text));
+        throw UsageError(fmt::format("'{}' is not {}", text, form));
     return {text.substr(0, equals), text.substr(equals + 1)};
 }
 

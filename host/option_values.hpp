@@ -36,8 +36,8 @@ std::vector<int> parse_cpus(const Values& values);
 WaitPolicy parse_wait_policy(const std::string& text);
 // "spin", "adaptive:50us"
 std::pair<WaitPolicy, std::optional<std::chrono::nanoseconds>> parse_wait(const std::string& text);
-// "NAME=VALUE"
-std::pair<std::string, std::string> parse_assignment(const std::string& text);
+// "NAME=VALUE"; `form` is what a text without the sign should have been.
+std::pair<std::string, std::string> parse_assignment(const std::string& text, const char* form);
 std::uint16_t parse_port(const std::string& text);
 
 // The file that an output goes to; in a folder, the one of the default name.

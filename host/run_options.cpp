@@ -181,7 +181,7 @@ const std::vector<RunOption>& table() {
          test,
          [](RunSettings& s, const Values& v) {
              for (const auto& text : v) {
-                 auto [name, value] = parse_assignment(text);
+                 auto [name, value] = parse_assignment(text, "NAME=VALUE or MODULE.NAME=VALUE");
                  s.test.module_options[name] = std::move(value);
              }
          }},

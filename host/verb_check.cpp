@@ -102,7 +102,7 @@ check::Request request_of(const Arguments& arguments) {
     };
     read("module-option", [&](const Values& values) {
         for (const auto& text : values) {
-            auto [name, value] = parse_assignment(text);
+            auto [name, value] = parse_assignment(text, "NAME=VALUE");
             request.options[name] = std::move(value);
         }
     });

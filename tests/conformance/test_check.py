@@ -71,7 +71,7 @@ def test_a_call_that_hangs_is_named_before_the_time_is_over(ipcmark):
         ([GOOD, "--wait", "sleepy"], "sleepy"),
         ([GOOD, "--timeout", "soon"], "soon"),
         ([GOOD, "-O", "labl=x", "--only", "options.*"], "label"),
-        ([GOOD, "-O", "style"], "NAME=VALUE"),
+        ([GOOD, "-O", "style"], "'style' is not NAME=VALUE\n"),
         ([], "MODULE"),
     ],
 )
