@@ -83,30 +83,16 @@ void report_failures(const ResultDocument& document, Log& log) {
                                                      result.plan.message_size_bytes, *result.failure));
 }
 
-// Throws the error of the first test of the suite that is refused by itself, with its place in front.
-void find_refused_test(const RunRequest& request) {
-    const auto& places = request.places;
-    for (std::size_t begin = 0, end = 0; begin < places.size(); begin = end) {
-        Plan part = request.plan;
-        part.tests.clear();
-        for (; end < places.size() && places[end] == places[begin]; ++end)
-            part.tests.push_back(request.plan.tests[end]);
-        try {
-            validate(part);
-        } catch (const UsageError& error) {
-            throw UsageError(fmt::format("{}: {}", places[begin], error.what()));
-        }
-    }
-}
-
+// What is wrong with a test of a suite says where that test is.
 ResultDocument measured(const RunRequest& request, Observer& observer, std::stop_token stop) {
-    if (request.role == Role::connect)
-        return connect(request.plan, *request.address, request.retry, observer, std::move(stop));
     try {
-        return run(request.plan, observer, std::move(stop));
-    } catch (const UsageError&) {
-        find_refused_test(request);
-        throw;
+        return request.role == Role::connect
+                   ? connect(request.plan, *request.address, request.retry, observer, std::move(stop))
+                   : run(request.plan, observer, std::move(stop));
+    } catch (const TestUsageError& error) {
+        if (request.places.empty())
+            throw;
+        throw UsageError(fmt::format("{}: {}", request.places.at(error.test()), error.what()));
     }
 }
 

@@ -54,8 +54,13 @@ private:
 // For a server to say hello, however little is left of the time to reach it.
 constexpr std::chrono::seconds shortest_hello{1};
 
-bool has_one_way(const TestPlan& test) {
-    return std::find(test.directions.begin(), test.directions.end(), Direction::one_way) != test.directions.end();
+// Throws TestUsageError for the first test that is measured one way.
+void refuse_one_way(const Plan& plan, const char* reason) {
+    for (std::size_t index = 0; index < plan.tests.size(); ++index) {
+        const auto& directions = plan.tests[index].directions;
+        if (std::find(directions.begin(), directions.end(), Direction::one_way) != directions.end())
+            throw TestUsageError(index, reason);
+    }
 }
 
 } // namespace
@@ -65,18 +70,18 @@ ResultDocument connect(const Plan& plan, const ControlAddress& address, std::chr
     if (retry > longest_time)
         throw UsageError(fmt::format("invalid time to retry {}: it must be at most {}, a year", format_duration(retry),
                                      format_duration(longest_time)));
-    if (plan.streaming.any() && std::any_of(plan.tests.begin(), plan.tests.end(), has_one_way))
-        throw UsageError("the samples of one-way messages are on the server's side, which is another program: ask for "
-                         "--round-trip alone, or for no streaming output");
+    if (plan.streaming.any())
+        refuse_one_way(plan, "the samples of one-way messages are on the server's side, which is another program: ask "
+                             "for --round-trip alone, or for no streaming output");
     std::vector<TestJobs> jobs = validated_jobs(plan, ServerPlace::other_program);
     const auto end = std::chrono::steady_clock::now() + retry;
     ControlChannel channel(connect_to(address, end, stop));
     // A server that is busy with another client answers when that one has gone.
     const PeerHello peer = shake_hands(channel, std::max(end, std::chrono::steady_clock::now() + shortest_hello), stop);
     const bool one_clock = peer.boot_id == capture_environment().boot_id && !peer.boot_id.empty();
-    if (!one_clock && std::any_of(plan.tests.begin(), plan.tests.end(), has_one_way))
-        throw UsageError("one-way latency needs one clock on both ends, and these are two machines (their boot ids "
-                         "differ): ask for --round-trip alone");
+    if (!one_clock)
+        refuse_one_way(plan, "one-way latency needs one clock on both ends, and these are two machines (their boot ids "
+                             "differ): ask for --round-trip alone");
     const ServerMaker make_server = [&channel](ResultsMemory& memory, const WorkerJob&) {
         return std::make_unique<RemoteServer>(channel, memory);
     };

@@ -94,6 +94,36 @@ void check_test(const TestPlan& test) {
         throw UsageError("batches and direct access contradict each other: give one of them");
 }
 
+namespace {
+
+TestJobs jobs_of(const TestPlan& test, const Plan& plan, ServerPlace place) {
+    check_test(test);
+    check_cpus(test.client_cpus, "the client");
+    if (place == ServerPlace::here)
+        check_cpus(test.server_cpus, "the server");
+    const ModuleFile file = find_module(plan.modules, test.mechanism);
+    TestJobs jobs;
+    jobs.directions = test.directions;
+    for (const Direction direction : test.directions) {
+        for (const Role role : {Role::server, Role::client}) {
+            WorkerJob job = make_job(test, role, direction);
+            job.module_path = file.path.string();
+            job.module_id = file.id;
+            job.module_version = file.version;
+            job.debug_wrapper = plan.modules.debug_wrapper;
+            (role == Role::server ? jobs.server : jobs.client).push_back(std::move(job));
+        }
+    }
+    if (place == ServerPlace::other_program && test.message_size_bytes < envelope_bytes &&
+        test.directions != std::vector{Direction::round_trip})
+        throw UsageError(fmt::format("message size {} is below {}: one-way messages between two programs carry "
+                                     "their stamps in themselves",
+                                     test.message_size_bytes, envelope_bytes));
+    return jobs;
+}
+
+} // namespace
+
 std::vector<TestJobs> validated_jobs(const Plan& plan, ServerPlace place) {
     if (plan.tests.empty())
         throw UsageError("the plan has no test");
@@ -101,33 +131,14 @@ std::vector<TestJobs> validated_jobs(const Plan& plan, ServerPlace place) {
     std::vector<WorkerJob> questions;
     std::vector<std::size_t> asked_for; // the test that each question is about
     for (const TestPlan& test : plan.tests) {
-        check_test(test);
-        check_cpus(test.client_cpus, "the client");
-        if (place == ServerPlace::here)
-            check_cpus(test.server_cpus, "the server");
-        const ModuleFile file = find_module(plan.modules, test.mechanism);
-        TestJobs jobs;
-        jobs.directions = test.directions;
-        for (const Direction direction : test.directions) {
-            for (const Role role : {Role::server, Role::client}) {
-                WorkerJob job = make_job(test, role, direction);
-                job.module_path = file.path.string();
-                job.module_id = file.id;
-                job.module_version = file.version;
-                job.debug_wrapper = plan.modules.debug_wrapper;
-                if (role == Role::client) {
-                    questions.push_back(job);
-                    asked_for.push_back(tests.size());
-                }
-                (role == Role::server ? jobs.server : jobs.client).push_back(std::move(job));
-            }
+        try {
+            tests.push_back(jobs_of(test, plan, place));
+        } catch (const UsageError& error) {
+            throw TestUsageError(tests.size(), error.what());
         }
-        if (place == ServerPlace::other_program && test.message_size_bytes < envelope_bytes &&
-            test.directions != std::vector{Direction::round_trip})
-            throw UsageError(fmt::format("message size {} is below {}: one-way messages between two programs carry "
-                                         "their stamps in themselves",
-                                         test.message_size_bytes, envelope_bytes));
-        tests.push_back(std::move(jobs));
+        const auto& client = tests.back().client;
+        questions.insert(questions.end(), client.begin(), client.end());
+        asked_for.insert(asked_for.end(), client.size(), tests.size() - 1);
     }
     const auto objections =
         probe_modules(questions, place == ServerPlace::here ? Sides::both : Sides::own, plan.on_error);
@@ -135,14 +146,14 @@ std::vector<TestJobs> validated_jobs(const Plan& plan, ServerPlace place) {
         if (objections[at].text.empty())
             continue;
         if (plan.on_error == OnError::stop)
-            throw UsageError(objections[at].text);
+            throw TestUsageError(asked_for[at], objections[at].text);
         if (auto& refused = tests[asked_for[at]].refused; !refused)
             refused = objections[at];
     }
     // To go on there must be something to go on with; a module that failed is a failed test, as it is later.
     if (std::all_of(tests.begin(), tests.end(),
                     [](const TestJobs& jobs) { return jobs.refused && !jobs.refused->module_failed; }))
-        throw UsageError(tests.front().refused->text);
+        throw TestUsageError(0, tests.front().refused->text);
     return tests;
 }
 

@@ -3,6 +3,8 @@
 
 import json
 
+import pytest
+
 SUITE = """
 count: 100
 warmup: 5
@@ -29,6 +31,39 @@ def test_a_suite(ipcmark):
     ]
     assert all(result["test_config"]["msg_count"] == 100 for result in results)
     assert all(not result.get("one_way_results") for result in results[:4])
+
+
+def refusing(test, *top):
+    return "\n".join([*top, "tests:", "  - {mechanism: uds, round-trip: true}", f"  - {{mechanism: uds, {test}}}", ""])
+
+
+@pytest.mark.parametrize(
+    ("suite", "words"),
+    [
+        (refusing("client-affinity: 100000"), "100000"),
+        (refusing("module-option: {type: odd}"), "odd"),
+    ],
+)
+@pytest.mark.parametrize("verb", [["run"], ["connect", "tcp:127.0.0.1:9"]])
+def test_a_test_that_is_refused_is_named_by_its_line(ipcmark, verb, suite, words):
+    (ipcmark.folder / "suite.yaml").write_text(suite)
+    done = ipcmark(*verb, "--suite", "suite.yaml")
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("ipcmark: suite.yaml:3: ") and words in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("suite", "words", "line"),
+    [
+        (refusing("size: 8, one-way: true"), "message size 8", 3),
+        (refusing("one-way: true", "streaming-output-csv: s.csv"), "--round-trip", 4),
+    ],
+)
+def test_what_two_programs_cannot_measure_is_named_by_its_line(ipcmark, suite, words, line):
+    (ipcmark.folder / "suite.yaml").write_text(suite)
+    done = ipcmark("connect", "tcp:127.0.0.1:9", "--suite", "suite.yaml")
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith(f"ipcmark: suite.yaml:{line}: ") and words in done.stderr
 
 
 def test_the_predecessors_configuration_file(ipc_benchmark):

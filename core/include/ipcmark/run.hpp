@@ -22,6 +22,17 @@ public:
     using std::runtime_error::runtime_error;
 };
 
+// Bad input in one test of a plan.
+class IPCMARK_API TestUsageError : public UsageError {
+public:
+    TestUsageError(std::size_t test, const std::string& text) : UsageError(text), test_(test) {}
+    // Its index in Plan::tests.
+    [[nodiscard]] std::size_t test() const noexcept { return test_; }
+
+private:
+    std::size_t test_;
+};
+
 // A run that failed. what() is one line.
 class IPCMARK_API RunError : public std::runtime_error {
 public:
@@ -54,8 +65,9 @@ public:
 };
 
 // Checks a plan against the machine and the modules, starting nothing. Throws UsageError for the first thing that is
-// wrong: unknown mechanism or option, size or CPU out of range, output that cannot be written; RunError for a module
-// that crashes or hangs when it is asked for its limits (with OnError::go_on that is a failed test of the run).
+// wrong: unknown mechanism or option, size or CPU out of range, output that cannot be written; where that is in one
+// test, a TestUsageError. RunError for a module that crashes or hangs when it is asked for its limits (with
+// OnError::go_on that is a failed test of the run).
 IPCMARK_API void validate(const Plan& plan);
 
 // Runs a plan and returns what was measured. Every test runs in worker processes of its own; a test that fails has its
