@@ -102,6 +102,7 @@ Attempt try_connect(int family, const sockaddr* name, socklen_t length, SteadyCl
         if (error != 0)
             return {{}, error};
     }
+    watch_connection(socket.get());
     // From here on it blocks, as a control channel expects.
     if (fcntl(socket.get(), F_SETFL, fcntl(socket.get(), F_GETFL) & ~O_NONBLOCK) != 0)
         return {{}, errno};
@@ -132,6 +133,20 @@ Attempt try_connect(const ControlAddress& address, SteadyClock::time_point end, 
 }
 
 } // namespace
+
+void watch_connection(int socket) noexcept {
+    const timeval unread{30, 0};
+    const int on = 1;
+    const int silence_s = 30;
+    const int between_s = 10;
+    const int unanswered = 3;
+    setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &unread, sizeof unread);
+    setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    // Refused by a unix socket, whose peer cannot be lost.
+    setsockopt(socket, IPPROTO_TCP, TCP_KEEPIDLE, &silence_s, sizeof silence_s);
+    setsockopt(socket, IPPROTO_TCP, TCP_KEEPINTVL, &between_s, sizeof between_s);
+    setsockopt(socket, IPPROTO_TCP, TCP_KEEPCNT, &unanswered, sizeof unanswered);
+}
 
 ControlAddress parse_control_address(const std::string& text) {
     ControlAddress address;

@@ -21,4 +21,8 @@ namespace ipcmark {
 [[nodiscard]] UniqueFd connect_to(const ControlAddress& address, std::chrono::steady_clock::time_point end,
                                   std::stop_token stop);
 
+// For the connected socket of a control channel: what makes a peer that is there no more, or does not read any more,
+// end the connection. A network that lost it tells nobody, so after half a minute of silence the kernel asks.
+void watch_connection(int socket) noexcept;
+
 } // namespace ipcmark

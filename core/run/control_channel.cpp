@@ -19,8 +19,6 @@ namespace ipcmark {
 namespace {
 
 constexpr std::size_t length_bytes = 4;
-// The largest message is a histogram of a remote worker; a length beyond this is not ours.
-constexpr std::size_t longest_message = std::size_t{64} << 20;
 
 std::size_t announced_length(const std::vector<char>& buffer) {
     std::uint32_t length = 0;
@@ -41,6 +39,8 @@ bool ControlChannel::send(const boost::json::object& message) {
         if (sent < 0) {
             if (errno == EINTR)
                 continue;
+            if (errno == EAGAIN)
+                shutdown(socket_.get(), SHUT_RDWR);
             return false;
         }
         done += static_cast<std::size_t>(sent);
@@ -53,7 +53,7 @@ bool ControlChannel::has_buffered() const noexcept {
 }
 
 std::optional<boost::json::object> ControlChannel::take_buffered() {
-    if (buffer_.size() >= length_bytes && announced_length(buffer_) > longest_message)
+    if (buffer_.size() >= length_bytes && announced_length(buffer_) > longest_)
         throw RunError(fmt::format("the other end of the control connection does not speak ipcmark's protocol "
                                    "(it announced a message of {} bytes)",
                                    announced_length(buffer_)));

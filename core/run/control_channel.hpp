@@ -18,9 +18,16 @@ namespace ipcmark {
 // "type", each behind its length (4 bytes, big endian) on a stream socket. Never the transport under test.
 class ControlChannel {
 public:
+    // The largest message is a histogram of a remote worker; a length beyond this is not ours.
+    static constexpr std::size_t longest_message = std::size_t{64} << 20;
+
     explicit ControlChannel(UniqueFd socket) noexcept : socket_(std::move(socket)) {}
 
-    // [any thread] Sends one message whole. False if the peer is gone.
+    // What receive() takes for a message at most, in bytes, until another limit is set.
+    void limit_messages(std::size_t bytes) noexcept { longest_ = bytes; }
+
+    // [any thread] Sends one message whole. False if the peer is gone, or has read nothing for as long as the socket's
+    // SO_SNDTIMEO says: then the connection is ended, since nothing can follow half a message.
     bool send(const boost::json::object& message);
 
     // One thread at a time. The next message, waiting at most `limit` (negative: for ever). Nothing when the time is
@@ -40,6 +47,7 @@ private:
     UniqueFd socket_;
     std::mutex sending_;
     std::vector<char> buffer_;
+    std::size_t longest_ = longest_message;
     bool closed_ = false;
 };
 
