@@ -2,7 +2,6 @@
 #include "run/direction_run.hpp"
 
 #include "run/assemble.hpp"
-#include "run/message_memory.hpp"
 #include "run/probe.hpp"
 #include "run/progress_watch.hpp"
 #include "run/rfc3339.hpp"
@@ -26,7 +25,6 @@ using namespace std::chrono_literals;
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr auto set_up_limit = 15s;        // above the time-out of accept and connect, which names the cause
-constexpr auto stall_limit = 30s;         // a run in which nothing moves at all
 constexpr auto better_word_limit = 300ms; // for the other side to name the real cause
 constexpr auto stop_flag_limit = 1s;      // for a loop to see the stop flag by itself
 // A virtual machine may have a CPU taken away for seconds. A worker that was on it is not lossy, hung or healthy: it is
@@ -154,7 +152,7 @@ private:
                                                       format_duration(plan_.timeout)));
             return;
         }
-        if (const auto limit = stall_limit + slowest_pace() + filling_time(); watch_.idle() > limit) {
+        if (const auto limit = stall_limit(request_.client_job); watch_.idle() > limit) {
             note_stuck(fmt::format("no message has moved for {}: module '{}' is stuck (a window or message that does "
                                    "not fit its buffers does that, too)",
                                    format_duration(limit), plan_.mechanism));
@@ -200,25 +198,6 @@ private:
                                                "when it is continued",
                                                role_name(side->role), plan_.mechanism));
         return side != nullptr;
-    }
-
-    // For what the workers do with their memory before the first message and with every one, on a slow machine.
-    [[nodiscard]] std::chrono::nanoseconds filling_time() const {
-        constexpr double slowest_copy_bytes_per_ms = 100e3;
-        const WorkerJob& job = request_.client_job;
-        const auto bytes = static_cast<double>(message_memory_bytes(job, Role::server, false)) +
-                           static_cast<double>(message_memory_bytes(job, Role::client, false)) +
-                           static_cast<double>(job.message_size);
-        return std::chrono::milliseconds(static_cast<std::int64_t>(bytes / slowest_copy_bytes_per_ms));
-    }
-
-    // What may pass between two messages by the plan itself.
-    [[nodiscard]] std::chrono::nanoseconds slowest_pace() const {
-        std::chrono::nanoseconds pace = 2 * plan_.send_delay;
-        if (plan_.rate_per_second)
-            pace +=
-                std::chrono::nanoseconds(static_cast<std::int64_t>(2e9 * plan_.concurrency / *plan_.rate_per_second));
-        return pace;
     }
 
     void interrupt_after(SteadyClock::time_point now, std::optional<SteadyClock::time_point>& since,

@@ -1,11 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/progress_watch.hpp"
 
+#include "run/message_memory.hpp"
+#include "run/plan_limits.hpp"
+
 #include <algorithm>
 
 namespace ipcmark {
 
 using namespace std::chrono_literals;
+
+std::chrono::nanoseconds stall_limit(const WorkerJob& job) {
+    constexpr double slowest_copy_bytes_per_s = 100e6;
+    const double bytes = static_cast<double>(message_memory_bytes(job, Role::server, false)) +
+                         static_cast<double>(message_memory_bytes(job, Role::client, false)) +
+                         static_cast<double>(job.message_size);
+    double seconds = 30 + bytes / slowest_copy_bytes_per_s + 2e-9 * static_cast<double>(job.send_delay_ns);
+    if (job.rate_per_second > 0)
+        seconds += 2.0 * job.endpoints / job.rate_per_second;
+    // Whatever a stranger has put into a job.
+    const double most = std::chrono::duration<double>(longest_time).count();
+    return std::chrono::nanoseconds(static_cast<std::int64_t>(1e9 * std::min(seconds, most)));
+}
 
 ProgressWatch::ProgressWatch(const ResultsMemory& memory, const WorkerJob& job) : memory_(memory), job_(job) {}
 

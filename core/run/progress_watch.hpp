@@ -11,6 +11,11 @@
 
 namespace ipcmark {
 
+// How long nothing at all may move in a run of this job before it is taken to be stuck: half a minute, what may pass
+// between two messages by the plan itself, and what the workers do with their memory before the first message and with
+// every one, on a slow machine.
+[[nodiscard]] std::chrono::nanoseconds stall_limit(const WorkerJob& job);
+
 // Reads the live counters of a run: how far it is, whether it moves at all, and its best slice.
 class ProgressWatch {
 public:
