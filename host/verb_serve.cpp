@@ -19,7 +19,8 @@ Grammar grammar() {
     grammar.usage = "ADDRESS [options]";
     grammar.description = "Be the receiving end of measurements that 'ipcmark connect ADDRESS' asks for, one client "
                           "at a time, until Ctrl-C. Only control messages go to ADDRESS; the transport under test "
-                          "makes its own connection.";
+                          "makes its own connection. Who connects and says nothing, or stops in the middle, is sent "
+                          "away and keeps nobody else waiting for long.";
     grammar.positionals = {
         {"ADDRESS", "tcp:HOST:PORT (IPv6 in brackets), unix:PATH, or unix:@NAME in the abstract namespace."}};
     grammar.options.push_back({"--once", "", Arity::flag, "Run", "End when the first client has gone.", ""});

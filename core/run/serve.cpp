@@ -2,18 +2,21 @@
 // The server's end of a stand-alone run: workers for the tests of clients, one client at a time.
 #include "run/control_address.hpp"
 #include "run/placement.hpp"
+#include "run/progress_watch.hpp"
 #include "run/scratch_dir.hpp"
 #include "run/slot_json.hpp"
-#include "run/stand_alone_protocol.hpp"
+#include "run/waiting_room.hpp"
 #include "run/worker_job.hpp"
 #include "run/worker_process.hpp"
 
 #include <ipcmark/modules.hpp>
 #include <ipcmark/run.hpp>
+#include <ipcmark/units.hpp>
 
-#include <array>
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <stdexcept>
 
 #include <boost/json/array.hpp>
 #include <fmt/format.h>
@@ -26,7 +29,26 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto word_limit = 10s; // for what a client says unasked: a silent stranger keeps others waiting no longer
+using SteadyClock = std::chrono::steady_clock;
+
+// A client asks for its first worker as soon as both have said hello, and says at once what it is to do.
+constexpr auto word_limit = 10s;
+// Between two workers it ends its own, which may hang for some seconds, and keeps what was measured.
+constexpr auto pause_limit = 60s;
+// A client ends a run in which nothing moves; after this much longer there is none that would.
+constexpr auto end_limit = 15s;
+
+// The client is there and does not do its part.
+class SilentClient : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
+// Removed when the worker that may have made it is gone.
+struct ScratchDir {
+    const std::string& path;
+    ~ScratchDir() { remove_scratch_dir(path); }
+};
 
 // Wakes a poll when a stop is asked for.
 class StopEvent {
@@ -50,32 +72,43 @@ public:
                   const StopEvent& event)
         : options_(options), client_(client), stop_(stop), event_(event) {}
 
+    // Throws SilentClient.
     void run() {
-        const PeerHello peer = shake_hands(client_, std::chrono::steady_clock::now() + word_limit, stop_);
-        // What was read along with the handshake wakes no poll: look first, then wait.
-        for (;;) {
-            while (auto message = client_.receive(0ms))
-                handle_idle(*message);
-            if (stop_.stop_requested() || client_.closed())
+        auto end = SteadyClock::now() + word_limit;
+        while (!stop_.stop_requested()) {
+            // What was read along with the message before wakes no poll: look first, then wait.
+            if (const auto message = client_.receive(0ms)) {
+                if (handle_idle(*message))
+                    end = SteadyClock::now() + pause_limit;
+                continue;
+            }
+            if (client_.closed())
                 return;
-            wait({{client_.descriptor(), POLLIN, 0}});
+            if (SteadyClock::now() >= end)
+                throw SilentClient("the client asked for nothing for too long: its connection is closed");
+            wait({{client_.descriptor(), POLLIN, 0}}, end - SteadyClock::now());
         }
     }
 
 private:
-    void wait(std::vector<pollfd> entries) const {
+    void wait(std::vector<pollfd> entries, std::chrono::nanoseconds time) const {
         entries.push_back({event_.descriptor(), POLLIN, 0});
-        poll(entries.data(), entries.size(), -1);
+        constexpr std::chrono::nanoseconds longest = 1h;
+        const auto ms = std::chrono::ceil<std::chrono::milliseconds>(std::clamp(time, 0ns, longest));
+        poll(entries.data(), entries.size(), static_cast<int>(ms.count()));
     }
 
-    void handle_idle(const boost::json::object& message) {
+    // Whether a worker was asked for.
+    bool handle_idle(const boost::json::object& message) {
         const std::string type = text_field(message, "type");
         // What belongs to a worker that is gone already.
         if (type == "exit" || type == "interrupt" || type == "kill" || type == "start" || type == "connect")
-            return;
+            return false;
         if (type != "spawn")
             throw RunError(fmt::format("the client sent an unknown message '{}'", type));
         const auto job_message = client_.receive(word_limit);
+        if (!job_message && !client_.closed())
+            throw SilentClient("the client asked for a worker and does not say what for: its connection is closed");
         if (!job_message || text_field(*job_message, "type") != "job")
             throw RunError("the client asked for a worker without a job");
         try {
@@ -85,6 +118,7 @@ private:
         } catch (const RunError& error) {
             refuse("run", error.what());
         }
+        return true;
     }
 
     void refuse(const char* kind, const char* text) {
@@ -117,15 +151,22 @@ private:
         layout.shared_with_peer = false;
         layout.uncorrected = job.rate_per_second > 0;
         ResultsMemory memory = ResultsMemory::create(layout, clock);
-        WorkerProcess worker = WorkerProcess::spawn(memory.descriptor());
-        worker.channel().send({{"type", "job"}, {"job", job.to_json()}});
-        const std::string end = forward(worker);
-        remove_scratch_dir(job.scratch_dir);
+        std::string end;
+        {
+            const ScratchDir scratch{job.scratch_dir};
+            WorkerProcess worker = WorkerProcess::spawn(memory.descriptor());
+            worker.channel().send({{"type", "job"}, {"job", job.to_json()}});
+            end = forward(worker, job, memory);
+        }
         client_.send({{"type", "exited"}, {"text", end}, {"slots", server_slots_to_json(memory)}});
     }
 
-    // Passes messages on until the worker has ended; the worker does not outlive its client.
-    std::string forward(WorkerProcess& worker) {
+    // Passes messages on until the worker has ended; the worker does not outlive its client. Throws SilentClient where
+    // nothing moves and the client, which would have to end that, says nothing.
+    std::string forward(WorkerProcess& worker, const WorkerJob& job, const ResultsMemory& memory) {
+        ProgressWatch watch(memory, job);
+        const std::chrono::nanoseconds limit = stall_limit(job) + end_limit;
+        auto last_word = SteadyClock::now();
         for (;;) {
             if (stop_.stop_requested())
                 worker.channel().send({{"type", "interrupt"}});
@@ -135,6 +176,7 @@ private:
             if (end)
                 return *end;
             while (auto message = client_.receive(0ms)) {
+                last_word = SteadyClock::now();
                 if (text_field(*message, "type") == "kill")
                     worker.kill();
                 else
@@ -144,9 +186,18 @@ private:
                 worker.end(); // what it leaves is sent next
                 return "killed: the run was ended";
             }
+            watch.look();
+            const std::chrono::nanoseconds silence = std::min(watch.idle(), SteadyClock::now() - last_word);
+            if (silence > limit)
+                throw SilentClient(
+                    fmt::format("nothing has moved for {}, and the client does not end it: its connection "
+                                "is closed",
+                                format_duration(std::chrono::floor<std::chrono::seconds>(silence))));
+            // Seldom, for it may disturb what is measured.
             wait({{client_.descriptor(), POLLIN, 0},
                   {worker.channel().descriptor(), POLLIN, 0},
-                  {worker.pidfd(), POLLIN, 0}});
+                  {worker.pidfd(), POLLIN, 0}},
+                 limit / 8);
         }
     }
 
@@ -174,21 +225,14 @@ void serve(const ServeOptions& options, Observer& observer, std::stop_token stop
     sweep_scratch_dirs();
     const StopEvent event(stop);
     observer.log(IPCMARK_LOG_INFO, fmt::format("serving at {}", to_text(options.address)));
-    while (!stop.stop_requested()) {
-        std::array<pollfd, 2> entries{{{listener.get(), POLLIN, 0}, {event.descriptor(), POLLIN, 0}}};
-        // A signal ends the poll before the stop that it asks for is there; accept would then wait for ever.
-        if (poll(entries.data(), entries.size(), -1) <= 0 || (entries[0].revents & POLLIN) == 0)
-            continue;
-        UniqueFd socket(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
-        if (!socket)
-            continue;
-        ControlChannel client(std::move(socket));
+    WaitingRoom room(listener.get(), event.descriptor(), stop, observer);
+    while (const auto client = room.next_client()) {
         try {
             observer.log(IPCMARK_LOG_INFO, "a client has connected");
-            ClientSession(options, client, stop, event).run();
+            ClientSession(options, *client, stop, event).run();
             observer.log(IPCMARK_LOG_INFO, "the client has gone");
         } catch (const std::exception& error) {
-            // A stranger or a broken client, whatever it sent; the next one is served all the same.
+            // A broken client, whatever it sent or did not send; the next one is served all the same.
             observer.log(IPCMARK_LOG_WARNING, error.what());
             continue;
         }

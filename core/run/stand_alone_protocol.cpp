@@ -29,11 +29,27 @@ std::optional<boost::json::object> receive_until(ControlChannel& channel, std::c
 
 } // namespace
 
-PeerHello shake_hands(ControlChannel& channel, std::chrono::steady_clock::time_point end, const std::stop_token& stop) {
+void say_hello(ControlChannel& channel) {
     channel.send({{"type", "hello"},
                   {"protocol", protocol_version},
                   {"version", IPCMARK_VERSION},
                   {"boot_id", capture_environment().boot_id}});
+}
+
+PeerHello read_hello(const boost::json::object& message) {
+    if (text_field(message, "type") != "hello")
+        throw RunError("the other end of the control connection does not say hello: is it an ipcmark?");
+    PeerHello peer{text_field(message, "version"), text_field(message, "boot_id")};
+    if (number_field(message, "protocol") != protocol_version)
+        throw RunError(
+            fmt::format("the other end is ipcmark {} with control protocol {}, this one {} with {}: use the same "
+                        "version on both ends",
+                        peer.version, number_field(message, "protocol"), IPCMARK_VERSION, protocol_version));
+    return peer;
+}
+
+PeerHello shake_hands(ControlChannel& channel, std::chrono::steady_clock::time_point end, const std::stop_token& stop) {
+    say_hello(channel);
     const auto hello = receive_until(channel, end, stop);
     if (!hello && stop.stop_requested())
         throw RunError("interrupted before the other end of the control connection said hello");
@@ -41,15 +57,7 @@ PeerHello shake_hands(ControlChannel& channel, std::chrono::steady_clock::time_p
         throw RunError(channel.closed() ? "the other end closed the control connection before it said hello"
                                         : "the other end of the control connection stays silent: it is busy with "
                                           "another client, or it is no ipcmark");
-    if (text_field(*hello, "type") != "hello")
-        throw RunError("the other end of the control connection does not say hello: is it an ipcmark?");
-    PeerHello peer{text_field(*hello, "version"), text_field(*hello, "boot_id")};
-    if (number_field(*hello, "protocol") != protocol_version)
-        throw RunError(
-            fmt::format("the other end is ipcmark {} with control protocol {}, this one {} with {}: use the same "
-                        "version on both ends",
-                        peer.version, number_field(*hello, "protocol"), IPCMARK_VERSION, protocol_version));
-    return peer;
+    return read_hello(*hello);
 }
 
 } // namespace ipcmark

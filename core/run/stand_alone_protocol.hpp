@@ -17,8 +17,13 @@ struct PeerHello {
     std::string boot_id; // the same on both ends: they share a clock
 };
 
-// Sends our hello and receives the other's. Throws RunError where the other end is silent until `end`, is no ipcmark or
-// speaks another protocol version, naming both; and where a stop is asked for.
+// The two halves of it. The client speaks first: a server answers the hello of the client that it is going to serve.
+void say_hello(ControlChannel& channel);
+// Throws RunError for what is no hello, or one of another protocol version, naming both.
+[[nodiscard]] PeerHello read_hello(const boost::json::object& message);
+
+// The client's handshake: sends our hello and receives the server's. Throws RunError where the other end is silent
+// until `end`, is no ipcmark or speaks another protocol version, naming both; and where a stop is asked for.
 [[nodiscard]] PeerHello shake_hands(ControlChannel& channel, std::chrono::steady_clock::time_point end,
                                     const std::stop_token& stop);
 

@@ -226,6 +226,20 @@ def hear(connection):
     return json.loads(connection.recv(length, socket.MSG_WAITALL))
 
 
+SPAWN = {"type": "spawn", "clock_kind": 1, "ns_per_tick_q32": 1, "endpoints": 1}
+JOB = {"role": 0, "direction": 0, "module_path": "", "module_id": "uds", "module_version": "", "message_size": 64}
+JOB |= {"options": {}, "soft_options": {}} | dict.fromkeys(["endpoints", "window", "batch", "count"], 1)
+JOB |= dict.fromkeys(["warmup", "duration_ns", "send_delay_ns", "rate_per_second", "spin_ns"], 0)
+JOB |= dict.fromkeys(["set_up_timeout_ns", "mode", "access", "wait", "debug_wrapper"], 0)
+JOB |= {"cpus": [], "scratch_dir": ""}
+
+
+def greet(server):
+    """As a client does."""
+    say(server, {"type": "hello", "protocol": 1, "version": "of the tests", "boot_id": ""})
+    assert hear(server)["type"] == "hello"
+
+
 # The right kind of message with the wrong things in it.
 NONSENSE = [
     {"type": "exited"},
@@ -259,19 +273,82 @@ def test_a_client_that_sends_nonsense_does_not_end_the_server(ipcmark, field, va
     port = free_port()
     address = f"tcp:127.0.0.1:{port}"
     server = serving(ipcmark, address)
-    job = {"role": 0, "direction": 0, "module_path": "", "module_id": "uds", "module_version": "", "message_size": 64}
-    job |= {"options": {}, "soft_options": {}} | dict.fromkeys(["endpoints", "window", "batch", "count"], 1)
-    job |= dict.fromkeys(["warmup", "duration_ns", "send_delay_ns", "rate_per_second", "spin_ns"], 0)
-    job |= dict.fromkeys(["set_up_timeout_ns", "mode", "access", "wait", "debug_wrapper"], 0)
-    job |= {"cpus": [], "scratch_dir": "", field: value}
     with socket.create_connection(("127.0.0.1", port)) as stranger:
-        say(stranger, hear(stranger))
-        say(stranger, {"type": "spawn", "clock_kind": 1, "ns_per_tick_q32": 1, "endpoints": 1})
-        say(stranger, {"type": "job", "job": job})
+        greet(stranger)
+        say(stranger, SPAWN)
+        say(stranger, {"type": "job", "job": JOB | {field: value}})
         stranger.settimeout(TIMEOUT_S)
         answer = stranger.recv(65536)  # nothing where the connection was closed
         assert (b"out of range" in answer) == (field != "cpus"), answer
     done = ipcmark("connect", address, *QUICK, "-q")
     assert done.returncode == 0, done.stderr
+    server.send_signal(signal.SIGINT)
+    assert server.wait(timeout=TIMEOUT_S) == 0
+
+
+# What somebody may have said who then says nothing more.
+def _nothing(_):
+    pass
+
+
+def _half_a_hello(server):
+    server.sendall(struct.pack(">I", 100) + b'{"type": "hello", ')
+
+
+def _hello(server):
+    greet(server)
+
+
+def _half_a_job(server):
+    greet(server)
+    say(server, SPAWN)
+    server.sendall(struct.pack(">I", 1000) + b'{"type": "job", ')
+
+
+def _job(server):
+    """The server's worker waits for a connection, and gives up; nobody tells it to go."""
+    greet(server)
+    say(server, SPAWN)
+    say(server, {"type": "job", "job": JOB | {"set_up_timeout_ns": 10**9}})
+    assert hear(server)["type"] == "listening"
+
+
+@pytest.mark.parametrize("silence", [_nothing, _half_a_hello])
+def test_a_crowd_that_does_not_say_hello_keeps_nobody_waiting(ipcmark, silence):
+    """One after the other, each would have its ten seconds."""
+    port = free_port()
+    address = f"tcp:127.0.0.1:{port}"
+    server = serving(ipcmark, address)
+    with contextlib.ExitStack() as stack:
+        for _ in range(40):
+            silence(stack.enter_context(socket.create_connection(("127.0.0.1", port))))
+        done = ipcmark("connect", address, *QUICK, "-q", "--retry", "30s")
+        assert done.returncode == 0, done.stderr
+    server.send_signal(signal.SIGINT)
+    assert server.wait(timeout=TIMEOUT_S) == 0
+
+
+@pytest.mark.parametrize("silence", [_hello, _half_a_job, _job])
+def test_a_client_that_falls_silent_is_given_up(ipcmark, silence):
+    port = free_port()
+    address = f"tcp:127.0.0.1:{port}"
+    server = serving(ipcmark, address, "--once")
+    with socket.create_connection(("127.0.0.1", port)) as silent:
+        silence(silent)
+        done = ipcmark("connect", address, *QUICK, "-q", "--retry", f"{TIMEOUT_S}s")
+        assert done.returncode == 0, done.stderr
+    # Not the one client that it was to serve.
+    assert server.wait(timeout=TIMEOUT_S) == 0
+    assert "its connection is closed" in server.stderr.read()
+
+
+def test_a_client_of_another_version_is_told(ipcmark):
+    port = free_port()
+    server = serving(ipcmark, f"tcp:127.0.0.1:{port}")
+    with socket.create_connection(("127.0.0.1", port)) as stranger:
+        say(stranger, {"type": "hello", "protocol": 0, "version": "0.0", "boot_id": ""})
+        assert hear(stranger)["version"]
+        assert stranger.recv(1) == b""
+    assert "use the same version" in server.stderr.readline()
     server.send_signal(signal.SIGINT)
     assert server.wait(timeout=TIMEOUT_S) == 0

@@ -98,11 +98,14 @@ struct ServeOptions {
 };
 
 // Serves the server side of tests to clients, one client at a time, until `stop` or, with `once`, until the first
-// client has gone. Calls observer.log with a line when it is ready and for each client. Throws UsageError, RunError.
+// client has gone. Whoever connects and says nothing, or falls silent where a client has something to say, is sent away
+// (docs/security.md has the limits). Calls observer.log with a line when it is ready, and for each client and each that
+// is sent away. Throws UsageError, RunError.
 IPCMARK_API void serve(const ServeOptions& options, Observer& observer, std::stop_token stop);
 
 // As run, with the server side of every test in the serve() at `address`, perhaps on another machine. Tries to reach it
-// for `retry`. One-way is refused with the reason where the two ends share no clock (boot ids differ).
+// for `retry`. A server that hears nothing for a minute between two tests gives up: an observer must not take so long.
+// One-way is refused with the reason where the two ends share no clock (boot ids differ).
 [[nodiscard]] IPCMARK_API ResultDocument connect(const Plan& plan, const ControlAddress& address,
                                                  std::chrono::nanoseconds retry, Observer& observer,
                                                  std::stop_token stop = {});
