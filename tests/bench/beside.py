@@ -25,7 +25,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from ratio import BUILD_ROOT, run
+from ratio import BUILD_ROOT, Failed, run
 
 MECHANISMS = ["uds", "tcp", "shm", "pmq"]
 
@@ -138,17 +138,24 @@ def figure(document, direction):
 def compare(ipcmark, other, size, rounds, counts):
     for mechanism, direction in other.cases():
         count = counts[direction]
-        ours, theirs = [], []
+        ours, theirs, failures = [], [], []
         for _ in range(rounds):
             ours.append(ipcmark.measure(mechanism, direction, size, count, other.wait))
-            theirs.append(other.measure(mechanism, direction, size, count))
-        our, their = statistics.median(ours), statistics.median(theirs)
+            try:
+                theirs.append(other.measure(mechanism, direction, size, count))
+            except (Failed, subprocess.SubprocessError) as error:
+                failures.append((str(error).splitlines()[1:] or [str(error)])[0])
         unit = "/s" if direction == "one-way" else "ns"
-        print(
-            f"{other.name:12} {mechanism:4} {direction:10} {size:>8} {other.wait:6}"
-            f" {our:>12.0f} {unit} {their:>12.0f} {unit} {their / our:>8.2f}",
-            flush=True,
-        )
+        our = statistics.median(ours)
+        row = f"{other.name:12} {mechanism:4} {direction:10} {size:>8} {other.wait:6} {our:>12.0f} {unit}"
+        if theirs:
+            their = statistics.median(theirs)
+            row += f" {their:>12.0f} {unit} {their / our:>8.2f}"
+        else:
+            row += f" {'-':>15} {'-':>8}"
+        if failures:
+            row += f"  failed {len(failures)} of {rounds} times: {failures[-1]}"
+        print(row, flush=True)
 
 
 def main():

@@ -17,7 +17,6 @@ import os
 import re
 import statistics
 import subprocess
-import sys
 import tempfile
 from collections import Counter
 from dataclasses import dataclass
@@ -130,10 +129,14 @@ class Runner:
             count *= 8
 
 
+class Failed(SystemExit):
+    """Another program has not ended well; this one ends with its words, where nobody catches that."""
+
+
 def run(command, folder=None):
     done = subprocess.run([str(part) for part in command], cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        sys.exit(f"{' '.join(map(str, command))}: exit code {done.returncode}\n{done.stderr}")
+        raise Failed(f"{' '.join(map(str, command))}: exit code {done.returncode}\n{done.stderr}")
     return done
 
 
