@@ -67,7 +67,8 @@ def test_with_a_send_delay_the_rate_is_that_of_real_time(ipcmark, witness, mode,
     throughput = result["throughput"]
     assert throughput["total_messages"] == each * endpoints
     # The host's stamps lie outside the module's; the first is taken before the endpoints' first messages.
-    assert last - first <= throughput["duration_ns"] <= (last - first) * 1.05 + 2_000_000_000
+    # The witness has another clock, by which the host's is calibrated.
+    assert (last - first) * 0.999 <= throughput["duration_ns"] <= (last - first) * 1.05 + 2_000_000_000
     assert throughput["duration_ns"] >= DELAY_NS * (each - 1)
     assert throughput["messages_per_second"] == pytest.approx(each * endpoints / (throughput["duration_ns"] / 1e9))
     assert "send-delay" in {warning["code"] for warning in document["results"][0]["warnings"]}
