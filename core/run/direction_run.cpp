@@ -48,6 +48,10 @@ struct Side {
     bool finished = false; // its loops have ended, or it failed
     bool gone = false;     // its process has ended
     bool interrupted = false;
+    bool talks_nonsense = false;
+
+    // Another program that talks nonsense will not say when its worker has ended.
+    [[nodiscard]] bool may_tell_its_end() const { return !gone && !(talks_nonsense && link->end_descriptor() < 0); }
 };
 
 class DirectionRun {
@@ -273,6 +277,7 @@ private:
                      late && (side.link->end_descriptor() < 0 || side.link->channel().closed()))
                 handle_death(side, *late);
         } catch (const std::exception& error) { // of the JSON library, too
+            side.talks_nonsense = true;
             cause_.note(CauseKind::fault, fmt::format("the {} worker of module '{}' sent nonsense: {}",
                                                       role_name(side.role), plan_.mechanism, error.what()));
         }
@@ -389,7 +394,7 @@ private:
     }
 
     void wait_until_gone(SteadyClock::time_point end) {
-        while (!(server_.gone && client_.gone) && SteadyClock::now() < end)
+        while ((server_.may_tell_its_end() || client_.may_tell_its_end()) && SteadyClock::now() < end)
             wait_and_handle();
     }
 
