@@ -51,11 +51,9 @@ std::uint64_t least_capacity(const Records& records, std::uint64_t messages) {
 
 // The size of a ring that nobody asked for.
 std::uint64_t chosen_size(const Records& records, std::uint64_t in_flight) {
-    const auto least = [&](std::uint64_t messages) { return least_capacity(records, messages) + largest_granule; };
-    if (in_flight == 0) {
-        return std::max(default_ring_size, least(messages_if_unknown));
-    }
-    return least(in_flight) <= largest_tight_ring ? least(in_flight) : std::max(default_ring_size, least(in_flight));
+    const auto least = least_capacity(records, in_flight != 0 ? in_flight : messages_if_unknown) + largest_granule;
+    const bool tight = in_flight != 0 && least <= largest_tight_ring;
+    return tight ? least : std::max(default_ring_size, least);
 }
 
 } // namespace
