@@ -30,7 +30,6 @@ Endpoint::Endpoint(std::span<const std::byte> address, const kit::EndpointReques
     const Settings settings(request.options());
     const auto greeting = plan(request, settings);
     layout_ = greeting.layout;
-    tx_.piece = greeting.piece[0];
     memory_ = Memory::make(layout_.total, settings.pages, settings.numa_node);
     std::vector<kit::Fd> events;
     std::vector<int> descriptors{memory_.descriptor()};
@@ -41,31 +40,43 @@ Endpoint::Endpoint(std::span<const std::byte> address, const kit::EndpointReques
         }
     }
     socket_ = kit::connect_local(address, request.timeout_ns, std::as_bytes(std::span(&greeting, 1)), descriptors);
-    attach(std::move(events));
+    attach(greeting, std::move(events));
 }
 
 Endpoint::Endpoint(kit::Peer peer, const kit::EndpointRequest& request) : Endpoint(request, 1) {
     const auto greeting = read_greeting(peer.payload, request);
     layout_ = greeting.layout;
-    tx_.piece = greeting.piece[1];
     if (peer.descriptors.size() != 1 + (polled_ ? event_count : 0)) {
         throw kit::Error(IPCMARK_SYSTEM, "the peer sent " + std::to_string(peer.descriptors.size()) + " descriptors");
     }
     memory_ = Memory::open(std::move(peer.descriptors.front()), layout_.total);
     peer.descriptors.erase(peer.descriptors.begin());
     socket_ = std::move(peer.socket);
-    attach(std::move(peer.descriptors));
+    attach(greeting, std::move(peer.descriptors));
 }
 
 // Takes up the memory. `events`: four, or none.
-void Endpoint::attach(std::vector<kit::Fd> events) {
+void Endpoint::attach(const Greeting& greeting, std::vector<kit::Fd> events) {
     control_ = reinterpret_cast<Control*>(memory_.data());
     const auto tx = side_;
     const auto rx = 1 - side_;
     auto& to_peer = control_->channels[tx];
     auto& from_peer = control_->channels[rx];
-    tx_.ring = Writer(memory_.data(), layout_.rings[tx], to_peer);
-    rx_.ring = Reader(memory_.data(), layout_.rings[rx], from_peer);
+    tx_.piece = greeting.piece[tx];
+    const auto& tx_ring = layout_.rings[tx];
+    const auto& rx_ring = layout_.rings[rx];
+    tx_.slotted = tx_ring.slot != 0;
+    rx_.slotted = rx_ring.slot != 0;
+    if (tx_.slotted) {
+        tx_.slots = SlotWriter(memory_.data(), tx_ring, tx_.piece, to_peer, from_peer.consumed, told_);
+    } else {
+        tx_.records = Writer(memory_.data(), tx_ring, to_peer);
+    }
+    if (rx_.slotted) {
+        rx_.slots = SlotReader(memory_.data(), rx_ring, greeting.piece[rx], from_peer, told_);
+    } else {
+        rx_.records = Reader(memory_.data(), rx_ring, from_peer);
+    }
     tx_.ends.own = &to_peer.room;
     tx_.ends.peers = &to_peer.data;
     rx_.ends.own = &from_peer.data;
@@ -168,12 +179,16 @@ ipcmark_status Endpoint::arm(std::uint32_t directions, std::uint32_t& ready) noe
         }
     };
     if ((directions & IPCMARK_POLL_RX) != 0) {
-        Reader::Record record;
-        arm_one(rx_.ends, IPCMARK_POLL_RX, [&]() noexcept { return rx_.ring.peek(record); });
+        with_ring(rx_, [&](auto& ring) noexcept {
+            Record record;
+            arm_one(rx_.ends, IPCMARK_POLL_RX, [&]() noexcept { return ring.peek(record); });
+        });
     }
     if ((directions & IPCMARK_POLL_TX) != 0) {
-        Writer::Slot slot;
-        arm_one(tx_.ends, IPCMARK_POLL_TX, [&]() noexcept { return tx_.ring.reserve(tx_.wanted, slot); });
+        with_ring(tx_, [&](auto& ring) noexcept {
+            Slot slot;
+            arm_one(tx_.ends, IPCMARK_POLL_TX, [&]() noexcept { return ring.reserve(tx_.wanted, slot); });
+        });
     }
     return IPCMARK_OK;
 }

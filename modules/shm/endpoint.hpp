@@ -2,9 +2,11 @@
 #pragma once
 
 #include "bell.hpp"
+#include "greeting.hpp"
 #include "memory.hpp"
 #include "options.hpp"
 #include "ring.hpp"
+#include "slots.hpp"
 
 #include <ipcmark/module_kit.hpp>
 #include <ipcmark/module_kit/local_rendezvous.hpp>
@@ -69,29 +71,33 @@ private:
     };
     // What only the sending half touches.
     struct alignas(line) Tx {
-        Writer ring;
+        SlotWriter slots; // if slotted, else
+        Writer records;
         Ends ends;
         std::uint64_t fixed_size = 0;
         std::uint64_t piece = 0;  // longest payload of a record
         std::uint64_t moved = 0;  // bytes of the present message that are in the ring
         std::uint64_t wanted = 1; // what the last try_send had no room for
-        Writer::Slot lent;        // while lent_token is not 0
+        bool slotted = false;
+        Slot lent; // while lent_token is not 0
         std::uint64_t lent_size = 0;
         std::uint64_t lent_token = 0;
         std::uint64_t last_token = 0;
     };
     struct alignas(line) Rx {
-        Reader ring;
+        SlotReader slots; // if slotted, else
+        Reader records;
         Ends ends;
         std::uint64_t moved = 0; // bytes of the present message that were copied out or dropped
         bool cut = false;        // it is larger than the caller's capacity
-        Reader::Record taken;    // while taken_token is not 0
+        bool slotted = false;
+        Record taken; // while taken_token is not 0
         std::uint64_t taken_token = 0;
         std::uint64_t last_token = 0;
     };
 
     Endpoint(const kit::EndpointRequest& request, unsigned side);
-    void attach(std::vector<kit::Fd> events);
+    void attach(const Greeting& greeting, std::vector<kit::Fd> events);
     void peer_left() noexcept override;
     void wake_self() noexcept;
 
@@ -100,23 +106,36 @@ private:
     }
     [[nodiscard]] ipcmark_status refuse_size(std::size_t size) const noexcept;
 
-    template <Wait W> ipcmark_status send_as(const void* data, std::size_t size) noexcept;
+    // Calls `use` with the ring of the half, whichever it is.
+    template <class Half, class Use> static auto with_ring(Half& half, Use use) noexcept {
+        return half.slotted ? use(half.slots) : use(half.records);
+    }
+    template <Wait W, class Ring> ipcmark_status send_through(Ring& ring, const void* data, std::size_t size) noexcept;
     template <Wait W> ipcmark_status send_pieces(const std::byte* data, std::size_t size) noexcept;
-    template <Wait W> ipcmark_status recv_as(void* data, std::size_t capacity, std::size_t& size) noexcept;
-    template <Wait W>
-    ipcmark_status recv_pieces(Reader::Record record, std::byte* data, std::size_t capacity,
+    template <Wait W, class Ring>
+    ipcmark_status recv_through(Ring& ring, void* data, std::size_t capacity, std::size_t& size) noexcept;
+    template <Wait W, class Ring>
+    ipcmark_status recv_pieces(Ring& ring, Record record, std::byte* data, std::size_t capacity,
                                std::size_t& size) noexcept;
+    template <class Ring>
+    ipcmark_status send_several(Ring& ring, const ipcmark_tx_message* messages, std::size_t count,
+                                std::size_t& sent) noexcept;
+    template <class Ring>
+    ipcmark_status recv_several(Ring& ring, ipcmark_rx_message* messages, std::size_t count,
+                                std::size_t& received) noexcept;
     // Room for a record, or the next record: waits for it if W allows.
-    template <Wait W> ipcmark_status reserve(std::uint64_t payload, Writer::Slot& slot) noexcept;
-    template <Wait W> ipcmark_status next_record(Reader::Record& record) noexcept;
+    template <Wait W, class Ring> ipcmark_status reserve(Ring& ring, std::uint64_t payload, Slot& slot) noexcept;
+    template <Wait W, class Ring> ipcmark_status next_record(Ring& ring, Record& record) noexcept;
     void announce() noexcept;
-    void done_with(const Reader::Record& record) noexcept;
-    void give_back() noexcept;
+    template <class Ring> void done_with(Ring& ring, const Record& record) noexcept;
+    template <class Ring> void give_back(Ring& ring) noexcept;
 
     // Calls `probe` by the wait policy until it returns something else than IPCMARK_WOULD_BLOCK, or there is a reason
     // to stop.
-    template <class Probe> ipcmark_status wait(Ends& ends, Probe probe) noexcept;
-    template <class Probe> ipcmark_status spin(Ends& ends, Probe probe) noexcept;
+    template <class Ring, class Probe> ipcmark_status wait(Ends& ends, Probe probe) noexcept;
+    template <class Ring, class Probe> ipcmark_status spin(Ends& ends, Probe probe) noexcept;
+    void keep_distance(Ends& ends) noexcept;
+    static void choose_distance(Ends& ends, unsigned turns) noexcept;
     template <class Probe> ipcmark_status stop_or(Probe probe) noexcept;
     bool sleeps_with_membarrier(Bell& bell) noexcept;
     void barrier_before_sleep(Bell& bell) noexcept;
@@ -137,7 +156,9 @@ private:
 
     Tx tx_;
     Rx rx_;
+    // What the halves tell each other.
     alignas(line) std::atomic<bool> answered_{false}; // something was sent since the receiving half last waited
+    std::atomic<std::uint64_t> told_{0};              // what the peer's last slot said that it had taken of ours
 
     Layout layout_{};
     Memory memory_;

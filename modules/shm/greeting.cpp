@@ -49,11 +49,36 @@ std::uint64_t least_capacity(const Records& records, std::uint64_t messages) {
     return round_up((messages * records.per_message + stride + records.granule) / 7 * 8 + 8, records.granule);
 }
 
-// The size of a ring that nobody asked for.
+// Slots for messages of one size that may be under way at once, if they make a tight ring; 0 otherwise. A message that
+// is read in place is given back after its answer was sent.
+std::uint64_t slots_for(const kit::EndpointRequest& request, std::uint64_t fixed) {
+    if (fixed == 0 || fixed > largest_tight_ring || request.in_flight == 0) {
+        return 0;
+    }
+    const auto slots = std::uint64_t{request.in_flight} + (request.loaned() ? 1 : 0);
+    return slots * slot_for(fixed) + largest_granule <= largest_tight_ring ? slots : 0;
+}
+
+// The size of a ring of records that nobody asked for.
 std::uint64_t chosen_size(const Records& records, std::uint64_t in_flight) {
     const auto least = least_capacity(records, in_flight != 0 ? in_flight : messages_if_unknown) + largest_granule;
     const bool tight = in_flight != 0 && least <= largest_tight_ring;
     return tight ? least : std::max(default_ring_size, least);
+}
+
+bool is_sound(const Layout::Ring& ring, std::uint64_t total) {
+    return (ring.granule == 16 || ring.granule == largest_granule) && ring.offset % largest_granule == 0 &&
+           ring.capacity % ring.granule == 0 && ring.capacity < total && ring.offset < total &&
+           ring.offset + largest_granule + ring.capacity <= total;
+}
+
+bool holds_records(const Layout::Ring& ring, std::uint64_t piece) {
+    return piece != 0 && piece < ring.capacity && 2 * stride_of(piece, ring.granule) + ring.granule <= ring.capacity;
+}
+
+bool holds_slots(const Layout::Ring& ring, std::uint64_t piece, std::uint64_t fixed) {
+    return piece != 0 && piece == fixed && piece <= largest_tight_ring && ring.slot == slot_for(piece) &&
+           ring.capacity != 0 && ring.capacity % ring.slot == 0;
 }
 
 } // namespace
@@ -78,7 +103,11 @@ Greeting plan(const kit::EndpointRequest& request, const Settings& settings) {
         ring.granule = records.granule;
         ring.offset = layout.total;
         auto bytes = settings.ring_size;
-        if (bytes == 0) {
+        if (const auto slots = slots_for(request, greeting.fixed_size[i]); bytes == 0 && slots != 0) {
+            ring.slot = slot_for(greeting.fixed_size[i]);
+            ring.granule = largest_granule;
+            bytes = slots * ring.slot + largest_granule;
+        } else if (bytes == 0) {
             bytes = chosen_size(records, request.in_flight);
         } else {
             // More than one message must be in the ring at once only if the host says so; a copied one never as a
@@ -124,13 +153,9 @@ Greeting read_greeting(std::span<const std::byte> payload, const kit::EndpointRe
     auto least_offset = control_size;
     for (int i = 0; i < 2; ++i) {
         const auto& ring = greeting.layout.rings[i];
-        const auto piece = greeting.piece[i];
-        const bool sound = (ring.granule == 16 || ring.granule == largest_granule) && ring.offset >= least_offset &&
-                           ring.offset % largest_granule == 0 && ring.capacity % ring.granule == 0 &&
-                           ring.capacity < greeting.layout.total && ring.offset < greeting.layout.total &&
-                           ring.offset + largest_granule + ring.capacity <= greeting.layout.total && piece != 0 &&
-                           piece < ring.capacity && 2 * stride_of(piece, ring.granule) + ring.granule <= ring.capacity;
-        if (!sound) {
+        if (ring.offset < least_offset || !is_sound(ring, greeting.layout.total) ||
+            !(ring.slot == 0 ? holds_records(ring, greeting.piece[i])
+                             : holds_slots(ring, greeting.piece[i], greeting.fixed_size[i]))) {
             throw kit::Error(IPCMARK_SYSTEM, "the peer's plan of the shared memory is not sound");
         }
         least_offset = ring.offset + largest_granule + ring.capacity;

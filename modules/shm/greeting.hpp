@@ -15,7 +15,7 @@ namespace ipcmark::shm {
 // What the connecting side tells the accepting one. The descriptors beside it: the memory, then, for polled endpoints,
 // an eventfd for each bell: data and room of channel 0, data and room of channel 1.
 struct Greeting {
-    std::uint32_t version = 1;
+    std::uint32_t version = 2;
     std::uint32_t flags = 0; // IPCMARK_ENDPOINT_*
     std::uint64_t max_message_size = 0;
     std::uint64_t fixed_size[2]{}; // of the channels

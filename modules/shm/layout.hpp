@@ -45,6 +45,7 @@ struct Layout {
         std::uint64_t offset;   // of its first byte in the memory
         std::uint64_t capacity; // bytes between the first header and the end; a multiple of `granule`
         std::uint64_t granule;  // records begin at multiples of it: 16 or 64
+        std::uint64_t slot;     // 0: a ring of records; else one of slots of this many bytes, `capacity` a multiple
     };
     std::uint64_t total; // bytes of the memory
     std::uint64_t page;  // its page size
@@ -55,6 +56,20 @@ struct Layout {
 inline constexpr std::uint64_t header_size = 8;
 inline constexpr std::uint64_t largest_granule = 64;
 inline constexpr std::uint64_t ring_lead = largest_granule - header_size;
+
+// A slot's header is 16 bytes: how much the sender has taken from the other direction, then the header proper.
+inline constexpr std::uint64_t slot_header_size = 2 * header_size;
+
+// Bytes of a ring's memory before the first header. The payload of a slot of more than one line begins with a line; in
+// one of a single line it comes after the header.
+constexpr std::uint64_t lead_of(std::uint64_t slot) noexcept {
+    return slot == largest_granule ? header_size : ring_lead;
+}
+
+// Bytes of the ring that a slot for this payload takes: whole lines, so that no two slots share one.
+constexpr std::uint64_t slot_for(std::uint64_t payload) noexcept {
+    return (payload + slot_header_size + largest_granule - 1) & ~(largest_granule - 1);
+}
 
 // Bytes of the ring that a record with this payload takes.
 constexpr std::uint64_t stride_of(std::uint64_t payload, std::uint64_t granule) noexcept {

@@ -22,13 +22,15 @@ inline ipcmark_status Endpoint::loan(std::size_t size, ipcmark_loan& out) noexce
             return status;
         }
     }
-    if (const auto status = reserve<Wait::may>(size, tx_.lent); status != IPCMARK_OK) [[unlikely]] {
-        return status;
-    }
-    tx_.lent_size = size;
-    tx_.lent_token = ++tx_.last_token;
-    out = {tx_.ring.payload(tx_.lent), size, tx_.lent_token};
-    return IPCMARK_OK;
+    return with_ring(tx_, [&](auto& ring) noexcept {
+        if (const auto status = reserve<Wait::may>(ring, size, tx_.lent); status != IPCMARK_OK) [[unlikely]] {
+            return status;
+        }
+        tx_.lent_size = size;
+        tx_.lent_token = ++tx_.last_token;
+        out = {ring.payload(tx_.lent), size, tx_.lent_token};
+        return ipcmark_status{IPCMARK_OK};
+    });
 }
 
 inline ipcmark_status Endpoint::commit(std::uint64_t token, std::size_t size) noexcept {
@@ -42,7 +44,7 @@ inline ipcmark_status Endpoint::commit(std::uint64_t token, std::size_t size) no
     if (!size_allowed(size)) [[unlikely]] {
         return refuse_size(size);
     }
-    tx_.ring.commit(tx_.lent, size);
+    with_ring(tx_, [&](auto& ring) noexcept { ring.commit(tx_.lent, size); });
     announce();
     return IPCMARK_OK;
 }
@@ -67,15 +69,17 @@ inline ipcmark_status Endpoint::take(ipcmark_taken& out) noexcept {
             return status;
         }
     }
-    if (const auto status = next_record<Wait::may>(rx_.taken); status != IPCMARK_OK) [[unlikely]] {
-        return status;
-    }
-    if (rx_.taken.flags != 0) [[unlikely]] {
-        return corrupt(); // loaned endpoints send whole messages only
-    }
-    rx_.taken_token = ++rx_.last_token;
-    out = {rx_.taken.payload, rx_.taken.size, rx_.taken_token};
-    return IPCMARK_OK;
+    return with_ring(rx_, [&](auto& ring) noexcept {
+        if (const auto status = next_record<Wait::may>(ring, rx_.taken); status != IPCMARK_OK) [[unlikely]] {
+            return status;
+        }
+        if (ring.goes_on(rx_.taken)) [[unlikely]] {
+            return corrupt(); // loaned endpoints send whole messages only
+        }
+        rx_.taken_token = ++rx_.last_token;
+        out = {ring.payload(rx_.taken), ring.size(rx_.taken), rx_.taken_token};
+        return ipcmark_status{IPCMARK_OK};
+    });
 }
 
 inline ipcmark_status Endpoint::release(std::uint64_t token) noexcept {
@@ -83,7 +87,7 @@ inline ipcmark_status Endpoint::release(std::uint64_t token) noexcept {
         return unknown_token();
     }
     rx_.taken_token = 0;
-    done_with(rx_.taken);
+    with_ring(rx_, [&](auto& ring) noexcept { done_with(ring, rx_.taken); });
     return IPCMARK_OK;
 }
 

@@ -8,12 +8,13 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 // One direction's ring of records. A record is a header of 8 bytes and its payload, contiguous. The header is written
 // last and is what the receiver watches, so that a small message crosses between the cores in the very line that
 // announces it; there is no index that the sender would publish. Each record also clears the header behind it (mostly
 // in the line that it writes anyway), so old bytes are never taken for a header. A record that does not fit before the
-// end leaves a mark there and begins at the start.
+// end leaves a mark there and begins at the start. (slots.hpp has the other kind of ring.)
 //
 // Neither side trusts the other: what it reads is checked before it becomes an address.
 namespace ipcmark::shm {
@@ -28,18 +29,52 @@ inline std::atomic<std::uint64_t>& header_at(std::byte* first, std::uint64_t off
     return *reinterpret_cast<std::atomic<std::uint64_t>*>(first + offset);
 }
 
+// Where a record is about to be written.
+struct Slot {
+    std::uint64_t at = 0;    // offset of the header
+    std::uint64_t taken = 0; // bytes of the ring before the record, at its end
+};
+
+// A record that the receiver looks at.
+struct Record {
+    std::byte* payload = nullptr;
+    std::uint64_t size = 0;
+    std::uint64_t flags = 0; // header::more
+};
+
+// Several records made visible at once: only the first of their headers is held back to the end.
+class Group {
+public:
+    void add(std::atomic<std::uint64_t>& entry, std::uint64_t value) noexcept {
+        if (first_ == nullptr) {
+            first_ = &entry;
+            value_ = value;
+        } else {
+            entry.store(value, std::memory_order_relaxed);
+        }
+    }
+    void publish() noexcept {
+        if (first_ != nullptr) {
+            first_->store(value_, std::memory_order_release);
+            first_ = nullptr;
+        }
+    }
+
+private:
+    std::atomic<std::uint64_t>* first_ = nullptr;
+    std::uint64_t value_ = 0;
+};
+
 // The sender's half. One thread.
 class Writer {
 public:
+    static constexpr bool streams = true;
+    static void copy(std::byte* to, const std::byte* from, std::size_t size) noexcept { std::memcpy(to, from, size); }
+
     Writer() = default;
     Writer(std::byte* memory, const Layout::Ring& ring, Channel& channel) noexcept
         : first_(memory + ring.offset + ring_lead), capacity_(ring.capacity), granule_(ring.granule),
           consumed_(&channel.consumed), limit_(ring.capacity) {}
-
-    struct Slot {
-        std::uint64_t at = 0;    // offset of the header
-        std::uint64_t taken = 0; // bytes of the ring before the record, at its end
-    };
 
     // Room for a record of up to `payload` bytes, or IPCMARK_WOULD_BLOCK; IPCMARK_INTERNAL if the receiver's position
     // cannot be. Changes nothing that the receiver sees.
@@ -73,34 +108,17 @@ public:
         offset_ = next;
     }
 
-    // Several records made visible at once: only the first of their headers is held back to the end.
-    class Group {
-        friend Writer;
-        std::atomic<std::uint64_t>* first_ = nullptr;
-        std::uint64_t value_ = 0;
-    };
+    // The same, with the others of the group.
     void commit(Group& group, const Slot& slot, std::uint64_t payload) noexcept {
         const auto next = place(slot, payload);
-        auto* entry = &header_at(first_, slot.at);
-        auto value = payload;
+        auto& entry = header_at(first_, slot.at);
         if (slot.at != offset_) [[unlikely]] {
-            entry->store(payload, std::memory_order_relaxed);
-            entry = &header_at(first_, offset_);
-            value = header::wrap;
-        }
-        if (group.first_ == nullptr) {
-            group.first_ = entry;
-            group.value_ = value;
+            entry.store(payload, std::memory_order_relaxed);
+            group.add(header_at(first_, offset_), header::wrap);
         } else {
-            entry->store(value, std::memory_order_relaxed);
+            group.add(entry, payload);
         }
         offset_ = next;
-    }
-    void publish(Group& group) noexcept {
-        if (group.first_ != nullptr) {
-            group.first_->store(group.value_, std::memory_order_release);
-            group.first_ = nullptr;
-        }
     }
 
 private:
@@ -128,16 +146,13 @@ private:
 // The receiver's half. One thread.
 class Reader {
 public:
+    static constexpr bool streams = true;
+    static void copy(std::byte* to, const std::byte* from, std::size_t size) noexcept { std::memcpy(to, from, size); }
+
     Reader() = default;
     Reader(std::byte* memory, const Layout::Ring& ring, Channel& channel) noexcept
         : first_(memory + ring.offset + ring_lead), capacity_(ring.capacity), granule_(ring.granule),
           consumed_(&channel.consumed), step_(ring.capacity / 8) {}
-
-    struct Record {
-        std::byte* payload = nullptr;
-        std::uint64_t size = 0;
-        std::uint64_t flags = 0; // header::more
-    };
 
     // The next record, or IPCMARK_WOULD_BLOCK; IPCMARK_INTERNAL if what stands there cannot be.
     ipcmark_status peek(Record& record) noexcept {
@@ -158,6 +173,11 @@ public:
         }
         return IPCMARK_OK;
     }
+
+    [[nodiscard]] static const std::byte* payload(const Record& record) noexcept { return record.payload; }
+    [[nodiscard]] static std::uint64_t size(const Record& record) noexcept { return record.size; }
+    // Whether the message goes on in the next record.
+    [[nodiscard]] static bool goes_on(const Record& record) noexcept { return record.flags != 0; }
 
     // Steps over the record that peek showed. True if enough was taken that the sender should hear of it: publish.
     [[nodiscard]] bool consume(const Record& record) noexcept {

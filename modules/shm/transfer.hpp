@@ -5,31 +5,32 @@
 
 namespace ipcmark::shm {
 
-template <Endpoint::Wait W>
-inline ipcmark_status Endpoint::reserve(std::uint64_t payload, Writer::Slot& slot) noexcept {
-    auto status = tx_.ring.reserve(payload, slot);
+template <Endpoint::Wait W, class Ring>
+inline ipcmark_status Endpoint::reserve(Ring& ring, std::uint64_t payload, Slot& slot) noexcept {
+    auto status = ring.reserve(payload, slot);
     if (status == IPCMARK_WOULD_BLOCK) [[unlikely]] {
         if constexpr (W == Wait::may) {
-            status = wait(tx_.ends, [&]() noexcept { return tx_.ring.reserve(payload, slot); });
+            status = wait<Ring>(tx_.ends, [&]() noexcept { return ring.reserve(payload, slot); });
         } else {
             tx_.wanted = payload;
             if (must_look()) {
-                status = stop_or([&]() noexcept { return tx_.ring.reserve(payload, slot); });
+                status = stop_or([&]() noexcept { return ring.reserve(payload, slot); });
             }
         }
     }
     return status != IPCMARK_INTERNAL ? status : corrupt();
 }
 
-template <Endpoint::Wait W> inline ipcmark_status Endpoint::next_record(Reader::Record& record) noexcept {
-    auto status = rx_.ring.peek(record);
+template <Endpoint::Wait W, class Ring>
+inline ipcmark_status Endpoint::next_record(Ring& ring, Record& record) noexcept {
+    auto status = ring.peek(record);
     if (status == IPCMARK_WOULD_BLOCK) {
         // The peer may need all of the ring before it sends again.
-        give_back();
+        give_back(ring);
         if constexpr (W == Wait::may) {
-            status = wait(rx_.ends, [&]() noexcept { return rx_.ring.peek(record); });
+            status = wait<Ring>(rx_.ends, [&]() noexcept { return ring.peek(record); });
         } else if (must_look()) {
-            status = stop_or([&]() noexcept { return rx_.ring.peek(record); });
+            status = stop_or([&]() noexcept { return ring.peek(record); });
         }
     }
     return status != IPCMARK_INTERNAL ? status : corrupt();
@@ -45,23 +46,26 @@ inline void Endpoint::announce() noexcept {
     }
 }
 
-inline void Endpoint::give_back() noexcept {
-    if (rx_.ring.unpublished()) {
-        rx_.ring.publish();
+template <class Ring> inline void Endpoint::give_back(Ring& ring) noexcept {
+    if (ring.unpublished()) {
+        ring.publish();
         if (is_awaited(*rx_.ends.peers)) {
             wake(*rx_.ends.peers, rx_.ends.peers_event.get());
         }
     }
 }
 
-inline void Endpoint::done_with(const Reader::Record& record) noexcept {
-    rx_.ends.work += work_a_turn + record.size;
-    if (rx_.ring.consume(record)) [[unlikely]] {
-        give_back();
+template <class Ring> inline void Endpoint::done_with(Ring& ring, const Record& record) noexcept {
+    if constexpr (Ring::streams) {
+        rx_.ends.work += work_a_turn + ring.size(record);
+    }
+    if (ring.consume(record)) {
+        give_back(ring);
     }
 }
 
-template <Endpoint::Wait W> inline ipcmark_status Endpoint::send_as(const void* data, std::size_t size) noexcept {
+template <Endpoint::Wait W, class Ring>
+inline ipcmark_status Endpoint::send_through(Ring& ring, const void* data, std::size_t size) noexcept {
     if (!size_allowed(size)) [[unlikely]] {
         return refuse_size(size);
     }
@@ -71,75 +75,79 @@ template <Endpoint::Wait W> inline ipcmark_status Endpoint::send_as(const void* 
             return status;
         }
     }
-    if (size > tx_.piece) [[unlikely]] {
-        return send_pieces<W>(static_cast<const std::byte*>(data), size);
+    if constexpr (Ring::streams) {
+        if (size > tx_.piece) [[unlikely]] {
+            return send_pieces<W>(static_cast<const std::byte*>(data), size);
+        }
     }
-    Writer::Slot slot;
-    if (const auto status = reserve<W>(size, slot); status != IPCMARK_OK) [[unlikely]] {
+    Slot slot;
+    if (const auto status = reserve<W>(ring, size, slot); status != IPCMARK_OK) [[unlikely]] {
         return status;
     }
-    std::memcpy(tx_.ring.payload(slot), data, size);
-    tx_.ring.commit(slot, size);
+    Ring::copy(ring.payload(slot), static_cast<const std::byte*>(data), size);
+    ring.commit(slot, size);
     announce();
     return IPCMARK_OK;
 }
 
 template <Endpoint::Wait W>
 [[gnu::noinline]] ipcmark_status Endpoint::send_pieces(const std::byte* data, std::size_t size) noexcept {
+    auto& ring = tx_.records;
     while (tx_.moved < size) {
         const auto piece = std::min(tx_.piece, size - tx_.moved);
-        Writer::Slot slot;
-        if (const auto status = reserve<W>(piece, slot); status != IPCMARK_OK) {
+        Slot slot;
+        if (const auto status = reserve<W>(ring, piece, slot); status != IPCMARK_OK) {
             return status;
         }
-        std::memcpy(tx_.ring.payload(slot), data + tx_.moved, piece);
+        std::memcpy(ring.payload(slot), data + tx_.moved, piece);
         tx_.moved += piece;
-        tx_.ring.commit(slot, piece, tx_.moved < size ? header::more : 0);
+        ring.commit(slot, piece, tx_.moved < size ? header::more : 0);
         announce();
     }
     tx_.moved = 0;
     return IPCMARK_OK;
 }
 
-template <Endpoint::Wait W>
-inline ipcmark_status Endpoint::recv_as(void* data, std::size_t capacity, std::size_t& size) noexcept {
+template <Endpoint::Wait W, class Ring>
+inline ipcmark_status Endpoint::recv_through(Ring& ring, void* data, std::size_t capacity, std::size_t& size) noexcept {
     if (must_look()) [[unlikely]] {
         if (const auto status = stop_.interrupted(); status != IPCMARK_OK) {
             return status;
         }
     }
-    Reader::Record record;
-    if (const auto status = next_record<W>(record); status != IPCMARK_OK) [[unlikely]] {
+    Record record;
+    if (const auto status = next_record<W>(ring, record); status != IPCMARK_OK) [[unlikely]] {
         return status;
     }
-    if (record.flags != 0 || record.size > capacity || rx_.moved != 0) [[unlikely]] {
-        return recv_pieces<W>(record, static_cast<std::byte*>(data), capacity, size);
+    if (ring.goes_on(record) || ring.size(record) > capacity || (Ring::streams && rx_.moved != 0)) [[unlikely]] {
+        return recv_pieces<W>(ring, record, static_cast<std::byte*>(data), capacity, size);
     }
-    std::memcpy(data, record.payload, record.size);
-    size = record.size;
-    done_with(record);
+    size = ring.size(record);
+    Ring::copy(static_cast<std::byte*>(data), ring.payload(record), size);
+    done_with(ring, record);
     return IPCMARK_OK;
 }
 
-template <Endpoint::Wait W>
-[[gnu::noinline]] ipcmark_status Endpoint::recv_pieces(Reader::Record record, std::byte* data, std::size_t capacity,
+template <Endpoint::Wait W, class Ring>
+[[gnu::noinline]] ipcmark_status Endpoint::recv_pieces(Ring& ring, Record record, std::byte* data, std::size_t capacity,
                                                        std::size_t& size) noexcept {
     for (;;) {
-        if (record.size > max_size_ - rx_.moved) {
+        const auto piece = ring.size(record);
+        if (piece > max_size_ - rx_.moved) {
             return corrupt();
         }
-        if (!rx_.cut && record.size <= capacity - rx_.moved) {
-            std::memcpy(data + rx_.moved, record.payload, record.size);
+        if (!rx_.cut && piece <= capacity - rx_.moved) {
+            std::memcpy(data + rx_.moved, ring.payload(record), piece);
         } else {
             rx_.cut = true;
         }
-        rx_.moved += record.size;
-        const bool last = record.flags == 0;
-        done_with(record);
+        rx_.moved += piece;
+        const bool last = !ring.goes_on(record);
+        done_with(ring, record);
         if (last) {
             break;
         }
-        if (const auto status = next_record<W>(record); status != IPCMARK_OK) {
+        if (const auto status = next_record<W>(ring, record); status != IPCMARK_OK) {
             return status;
         }
     }
@@ -151,16 +159,17 @@ template <Endpoint::Wait W>
 }
 
 inline ipcmark_status Endpoint::send(const void* data, std::size_t size) noexcept {
-    return send_as<Wait::may>(data, size);
+    return with_ring(tx_, [&](auto& ring) noexcept { return send_through<Wait::may>(ring, data, size); });
 }
 inline ipcmark_status Endpoint::recv(void* data, std::size_t capacity, std::size_t& size) noexcept {
-    return recv_as<Wait::may>(data, capacity, size);
+    return with_ring(rx_, [&](auto& ring) noexcept { return recv_through<Wait::may>(ring, data, capacity, size); });
 }
 inline ipcmark_status Endpoint::try_send(const void* data, std::size_t size) noexcept {
-    return send_as<Wait::must_not>(data, size);
+    return with_ring(tx_, [&](auto& ring) noexcept { return send_through<Wait::must_not>(ring, data, size); });
 }
 inline ipcmark_status Endpoint::try_recv(void* data, std::size_t capacity, std::size_t& size) noexcept {
-    return recv_as<Wait::must_not>(data, capacity, size);
+    return with_ring(rx_,
+                     [&](auto& ring) noexcept { return recv_through<Wait::must_not>(ring, data, capacity, size); });
 }
 
 inline ipcmark_status Endpoint::send_batch(const ipcmark_tx_message* messages, std::size_t count,
@@ -184,18 +193,24 @@ inline ipcmark_status Endpoint::send_batch(const ipcmark_tx_message* messages, s
             return status;
         }
     }
-    Writer::Slot slot;
-    if (const auto status = reserve<Wait::may>(messages[0].size, slot); status != IPCMARK_OK) [[unlikely]] {
+    return with_ring(tx_, [&](auto& ring) noexcept { return send_several(ring, messages, count, sent); });
+}
+
+template <class Ring>
+inline ipcmark_status Endpoint::send_several(Ring& ring, const ipcmark_tx_message* messages, std::size_t count,
+                                             std::size_t& sent) noexcept {
+    Slot slot;
+    if (const auto status = reserve<Wait::may>(ring, messages[0].size, slot); status != IPCMARK_OK) [[unlikely]] {
         return status;
     }
-    Writer::Group group;
+    Group group;
     do {
-        std::memcpy(tx_.ring.payload(slot), messages[sent].data, messages[sent].size);
-        tx_.ring.commit(group, slot, messages[sent].size);
+        std::memcpy(ring.payload(slot), messages[sent].data, messages[sent].size);
+        ring.commit(group, slot, messages[sent].size);
         ++sent;
     } while (sent < count && messages[sent].size <= tx_.piece && size_allowed(messages[sent].size) &&
-             tx_.ring.reserve(messages[sent].size, slot) == IPCMARK_OK);
-    tx_.ring.publish(group);
+             ring.reserve(messages[sent].size, slot) == IPCMARK_OK);
+    group.publish();
     announce();
     return IPCMARK_OK;
 }
@@ -206,20 +221,26 @@ inline ipcmark_status Endpoint::recv_batch(ipcmark_rx_message* messages, std::si
     if (count == 0) {
         return kit::record_hot(IPCMARK_BAD_ARGUMENT, 0, "a batch of no messages");
     }
-    if (const auto status = recv(messages[0].data, messages[0].capacity, messages[0].size); status != IPCMARK_OK)
-        [[unlikely]] {
+    return with_ring(rx_, [&](auto& ring) noexcept { return recv_several(ring, messages, count, received); });
+}
+
+template <class Ring>
+inline ipcmark_status Endpoint::recv_several(Ring& ring, ipcmark_rx_message* messages, std::size_t count,
+                                             std::size_t& received) noexcept {
+    if (const auto status = recv_through<Wait::may>(ring, messages[0].data, messages[0].capacity, messages[0].size);
+        status != IPCMARK_OK) [[unlikely]] {
         return status;
     }
-    Reader::Record record;
+    Record record;
     for (received = 1; received < count; ++received) {
         auto& message = messages[received];
         // What has a fault or needs more calls is left to the next call.
-        if (rx_.ring.peek(record) != IPCMARK_OK || record.flags != 0 || record.size > message.capacity) {
+        if (ring.peek(record) != IPCMARK_OK || ring.goes_on(record) || ring.size(record) > message.capacity) {
             break;
         }
-        std::memcpy(message.data, record.payload, record.size);
-        message.size = record.size;
-        done_with(record);
+        message.size = ring.size(record);
+        std::memcpy(message.data, ring.payload(record), message.size);
+        done_with(ring, record);
     }
     return IPCMARK_OK;
 }

@@ -40,25 +40,40 @@ inline void Endpoint::barrier_before_sleep(Bell& bell) noexcept {
     }
 }
 
-// Polls until `probe` returns something else than IPCMARK_WOULD_BLOCK, there is a reason to stop, or, by
-// IPCMARK_WAIT_ADAPTIVE, the time for that is over.
-template <class Probe> ipcmark_status Endpoint::spin(Ends& ends, Probe probe) noexcept {
-    // A spinner that shares its CPU with the peer must let it run.
-    constexpr unsigned turns_between_yields = 1024;
-    // Who polls for each message of a stream takes the line that the sender is filling away from it, message by
-    // message. So where polls succeed at once again and again, the next one is put off a little, and finds several
-    // messages; where taking them is most of what the receiver does, it is put off for longer, until the two no longer
-    // touch the same lines. Not where messages are answered: there the sender has nothing more to say.
-    constexpr unsigned at_once = 2;
-    constexpr unsigned short_delay = 16;
-    constexpr unsigned long_delay = 256; // some microseconds
-    constexpr unsigned least_busy = 8;
+// How long the receiver of a stream keeps away from the ring before it polls. Who polls for each message takes the line
+// that the sender is filling away from it, message by message. So where polls succeed at once again and again, the next
+// one is put off a little, and finds several messages; where taking them is most of what the receiver does, it is put
+// off for longer, until the two no longer touch the same lines. Not where messages are answered: there the sender has
+// nothing more to say.
+inline void Endpoint::keep_distance(Ends& ends) noexcept {
     if (&ends == &rx_.ends && answered_.load(std::memory_order_relaxed)) {
         answered_.store(false, std::memory_order_relaxed);
         ends.delay = 1;
     }
     for (unsigned i = 1; i < ends.delay; ++i) {
         kit::cpu_relax();
+    }
+}
+
+// After a wait of `turns` polls.
+inline void Endpoint::choose_distance(Ends& ends, unsigned turns) noexcept {
+    constexpr unsigned at_once = 2;
+    constexpr unsigned short_delay = 16;
+    constexpr unsigned long_delay = 256; // some microseconds
+    constexpr unsigned least_busy = 8;
+    const auto waited = ends.delay + turns;
+    const auto busy = std::exchange(ends.work, 0) / work_a_turn;
+    const bool streaming = busy >= least_busy && 2 * busy >= waited;
+    ends.delay = std::min(2 * waited, streaming ? long_delay : turns <= at_once ? short_delay : 1);
+}
+
+// Polls until `probe` returns something else than IPCMARK_WOULD_BLOCK, there is a reason to stop, or, by
+// IPCMARK_WAIT_ADAPTIVE, the time for that is over.
+template <class Ring, class Probe> inline ipcmark_status Endpoint::spin(Ends& ends, Probe probe) noexcept {
+    // A spinner that shares its CPU with the peer must let it run.
+    constexpr unsigned turns_between_yields = 1024;
+    if constexpr (Ring::streams) {
+        keep_distance(ends);
     }
     const bool for_ever = wait_policy_ == IPCMARK_WAIT_SPIN;
     kit::SpinBudget budget(spin_ns_);
@@ -69,10 +84,9 @@ template <class Probe> ipcmark_status Endpoint::spin(Ends& ends, Probe probe) no
             return IPCMARK_WOULD_BLOCK;
         }
         if (const auto status = probe(); status != IPCMARK_WOULD_BLOCK) {
-            const auto waited = ends.delay + turn;
-            const auto busy = std::exchange(ends.work, 0) / work_a_turn;
-            const bool streaming = busy >= least_busy && 2 * busy >= waited;
-            ends.delay = std::min(2 * waited, streaming ? long_delay : turn <= at_once ? short_delay : 1);
+            if constexpr (Ring::streams) {
+                choose_distance(ends, turn);
+            }
             return status;
         }
         if (must_look()) [[unlikely]] {
@@ -86,11 +100,11 @@ template <class Probe> ipcmark_status Endpoint::spin(Ends& ends, Probe probe) no
     }
 }
 
-template <class Probe> [[gnu::noinline]] ipcmark_status Endpoint::wait(Ends& ends, Probe probe) noexcept {
+template <class Ring, class Probe> [[gnu::noinline]] ipcmark_status Endpoint::wait(Ends& ends, Probe probe) noexcept {
     if (wait_policy_ != IPCMARK_WAIT_BLOCK) {
         // Told before the first sleep: a side that only ever polls costs the other one no barrier either.
         sleeps_with_membarrier(*ends.own);
-        if (const auto status = spin(ends, probe); status != IPCMARK_WOULD_BLOCK) {
+        if (const auto status = spin<Ring>(ends, probe); status != IPCMARK_WOULD_BLOCK) {
             return status;
         }
     }

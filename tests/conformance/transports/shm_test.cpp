@@ -281,10 +281,11 @@ TEST_CASE("a receiver killed in the middle of a message lets the sender go", "[s
 // Two reactors, each polled whenever there is nothing to do, with delays that put a poll before, into and after the
 // other's step. polled_recv and polled_send throw if a poll is not woken.
 TEST_CASE("no wake-up is lost between an arming and a step of the peer", "[shm]") {
-    for (const auto* ring : {"0", "4096"}) {
-        INFO("ring-size " << ring);
+    // Records in a large and a small ring, and slots.
+    for (const auto& [ring, in_flight] : {std::pair{"0", 0U}, {"4096", 0U}, {"0", 8U}}) {
+        INFO("ring-size " << ring << ", under way " << in_flight);
         constexpr unsigned count = 20'000;
-        const Shape shape{300, 300, 300, IPCMARK_WAIT_BLOCK, IPCMARK_ENDPOINT_POLLED};
+        const Shape shape{300, 300, 300, IPCMARK_WAIT_BLOCK, IPCMARK_ENDPOINT_POLLED, in_flight};
         Listening listening({"shm", {{"ring-size", ring}}}, shape.max_size);
         const auto dally = [](std::minstd_rand& random) {
             for (auto turns = random() % 300; turns > 0; --turns) {
@@ -307,7 +308,7 @@ TEST_CASE("no wake-up is lost between an arming and a step of the peer", "[shm]"
         bool right = true;
         unsigned received = 0;
         for (unsigned sent = 0; sent < count || received < count;) {
-            // Up to 12 under way, more than the small ring holds.
+            // Up to 12 under way, more than the small rings hold.
             if (sent < count && sent - received < 1 + sent % 12) {
                 dally(random);
                 REQUIRE(end->polled_send(pattern(300, sent++)) == IPCMARK_OK);
@@ -321,17 +322,23 @@ TEST_CASE("no wake-up is lost between an arming and a step of the peer", "[shm]"
 }
 
 TEST_CASE("no wake-up is lost between falling asleep and a step of the peer", "[shm]") {
-    for (const auto wait : {IPCMARK_WAIT_BLOCK, IPCMARK_WAIT_ADAPTIVE}) {
-        INFO("wait policy " << wait);
+    // Records of all sizes, and slots, of which there are fewer than messages under way.
+    for (const auto& [wait, slots] : {std::pair{IPCMARK_WAIT_BLOCK, 0U},
+                                      {IPCMARK_WAIT_ADAPTIVE, 0U},
+                                      {IPCMARK_WAIT_BLOCK, 2U},
+                                      {IPCMARK_WAIT_ADAPTIVE, 1U}}) {
+        INFO("wait policy " << wait << ", slots " << slots);
         constexpr unsigned count = 30'000;
-        const Shape shape{200, 0, 0, static_cast<std::uint32_t>(wait), 0};
-        Listening listening({"shm", {{"ring-size", "4096"}}}, shape.max_size);
+        const auto fixed = slots != 0 ? std::uint64_t{200} : 0;
+        const Shape shape{200, fixed, fixed, static_cast<std::uint32_t>(wait), 0, slots};
+        Listening listening({"shm", {{"ring-size", slots != 0 ? "0" : "4096"}}}, shape.max_size);
         // Each side sends and receives on a thread of its own, in bursts, so that both ends of both rings sleep.
-        const auto run = [](Endpoint& end, unsigned seed) {
+        const auto size_of = [fixed](unsigned i) { return fixed != 0 ? fixed : 1 + i % 200; };
+        const auto run = [&](Endpoint& end, unsigned seed) {
             std::thread sender([&] {
                 std::minstd_rand random(seed);
                 for (unsigned i = 0; i < count; ++i) {
-                    end.must_send(pattern(1 + i % 200, i));
+                    end.must_send(pattern(size_of(i), i));
                     if (random() % 64 == 0) {
                         std::this_thread::sleep_for(std::chrono::microseconds(random() % 100));
                     }
@@ -339,7 +346,7 @@ TEST_CASE("no wake-up is lost between falling asleep and a step of the peer", "[
             });
             bool right = true;
             for (unsigned i = 0; i < count; ++i) {
-                right = end.must_recv() == pattern(1 + i % 200, i) && right;
+                right = end.must_recv() == pattern(size_of(i), i) && right;
             }
             sender.join();
             return right ? 0 : 1;
@@ -354,15 +361,19 @@ TEST_CASE("no wake-up is lost between falling asleep and a step of the peer", "[
 TEST_CASE("whatever a peer writes into the memory, a call ends in an error at worst", "[shm]") {
     // Each child overwrites the memory while this side sends and receives: at the beginning, where the positions are,
     // and all over.
-    for (unsigned seed = 0; seed < 60; ++seed) {
+    for (unsigned seed = 0; seed < 90; ++seed) {
         const bool direct = seed % 3 == 0;
+        const bool slots = seed >= 60;
         INFO("seed " << seed);
-        const Shape shape{3000, 0, 0, IPCMARK_WAIT_SPIN, direct ? std::uint32_t{IPCMARK_ENDPOINT_LOANED} : 0};
-        Listening listening({"shm", {{"ring-size", "16384"}}}, shape.max_size);
+        const auto fixed = slots ? std::uint64_t{3000} : 0;
+        const Shape shape{
+            3000,           fixed, fixed, IPCMARK_WAIT_SPIN, direct ? std::uint32_t{IPCMARK_ENDPOINT_LOANED} : 0,
+            slots ? 2U : 0U};
+        Listening listening({"shm", {{"ring-size", slots ? "0" : "16384"}}}, shape.max_size);
         Child peer([&] {
             std::mt19937_64 random(seed);
             const auto end = listening.connect(shape);
-            end->must_send(pattern(100, 1));
+            end->must_send(pattern(slots ? 3000 : 100, 1));
             const auto memory = mappings().at(0);
             for (unsigned i = 0;; ++i) {
                 const auto reach = seed % 2 == 0 ? std::size_t{4096} : memory.size;
