@@ -113,10 +113,38 @@ private:
                                    : one_by_one<Pacing::closed_loop>(recorder, first, last, deadline, schedule);
     }
 
+    // A reply that is recorded when the next message is on its way: the peer works meanwhile, so that recording one
+    // round trip is no part of the next.
+    class LateRecord {
+    public:
+        explicit LateRecord(Recorder& recorder) noexcept : recorder_(&recorder) {}
+        LateRecord(const LateRecord&) = delete;
+        LateRecord& operator=(const LateRecord&) = delete;
+        ~LateRecord() { settle(); }
+        [[gnu::always_inline]] void note(std::uint64_t begin, std::uint64_t now, std::uint64_t sequence) noexcept {
+            begin_ = begin;
+            now_ = now;
+            sequence_ = sequence;
+        }
+        [[gnu::always_inline]] void settle() noexcept {
+            if (now_ != 0) {
+                recorder_->record(begin_, now_, sequence_);
+                now_ = 0;
+            }
+        }
+
+    private:
+        Recorder* recorder_;
+        std::uint64_t begin_ = 0;
+        std::uint64_t now_ = 0; // 0: nothing is left to record
+        std::uint64_t sequence_ = 0;
+    };
+
     // The closed loop is the hot path of most runs: it has no branch that only the open loop needs.
     template <Pacing pacing>
     LoopEnd one_by_one(Recorder& recorder, std::uint64_t first, std::uint64_t last, std::uint64_t deadline,
                        [[maybe_unused]] const Schedule* schedule) {
+        LateRecord late(recorder);
         std::uint64_t begin = Clock::now();
         for (std::uint64_t sequence = first; sequence != last; ++sequence) {
             std::uint64_t origin = begin;
@@ -132,15 +160,19 @@ private:
                 return end;
             next_ = sequence + 1;
             recorder.sent(next_ - first);
+            late.settle();
             const std::uint8_t* payload = nullptr;
             std::size_t size = 0;
             if (const auto status = port_.begin_recv(payload, size); status != IPCMARK_OK) [[unlikely]]
                 return {status, "recv"};
             const std::uint64_t now = Clock::now();
             if (check_echo(payload, size, sequence, begin)) [[likely]] {
-                recorder.record(origin, now, sequence - first);
-                if constexpr (pacing == Pacing::open_loop)
+                if constexpr (pacing == Pacing::open_loop) {
+                    recorder.record(origin, now, sequence - first);
                     recorder.record_uncorrected(begin, now);
+                } else {
+                    late.note(origin, now, sequence - first);
+                }
             }
             if (const auto status = port_.end_recv(); status != IPCMARK_OK) [[unlikely]]
                 return {status, "release"};
@@ -149,6 +181,7 @@ private:
                 break;
             begin = now;
             if (delay_ticks_ != 0 && sequence + 1 != last) [[unlikely]] {
+                late.settle();
                 if (now + delay_ticks_ >= deadline)
                     break;
                 begin = wait_until<Clock>(now + delay_ticks_, context_->memory->scale(), settings_.wait, stop());
