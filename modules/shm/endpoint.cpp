@@ -26,9 +26,9 @@ Endpoint::Endpoint(const kit::EndpointRequest& request, unsigned side)
     tx_.fixed_size = request.tx_fixed_size;
 }
 
-Endpoint::Endpoint(std::span<const std::byte> address, const kit::EndpointRequest& request) : Endpoint(request, 0) {
+Endpoint::Endpoint(const Address& address, const kit::EndpointRequest& request) : Endpoint(request, 0) {
     const Settings settings(request.options());
-    const auto greeting = plan(request, settings);
+    const auto greeting = plan(request, settings, address.endpoints);
     layout_ = greeting.layout;
     memory_ = Memory::make(layout_.total, settings.pages, settings.numa_node);
     std::vector<kit::Fd> events;
@@ -39,7 +39,8 @@ Endpoint::Endpoint(std::span<const std::byte> address, const kit::EndpointReques
             descriptors.push_back(events.back().get());
         }
     }
-    socket_ = kit::connect_local(address, request.timeout_ns, std::as_bytes(std::span(&greeting, 1)), descriptors);
+    socket_ =
+        kit::connect_local(address.rendezvous, request.timeout_ns, std::as_bytes(std::span(&greeting, 1)), descriptors);
     attach(greeting, std::move(events));
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "address.hpp"
 #include "bell.hpp"
 #include "greeting.hpp"
 #include "memory.hpp"
@@ -27,7 +28,7 @@ namespace ipcmark::shm {
 class Endpoint final : kit::PeerWatch::Listener {
 public:
     // The connecting side: makes the memory and greets the listener with it.
-    Endpoint(std::span<const std::byte> address, const kit::EndpointRequest& request);
+    Endpoint(const Address& address, const kit::EndpointRequest& request);
     // The accepting side.
     Endpoint(kit::Peer peer, const kit::EndpointRequest& request);
     ~Endpoint() = default;

@@ -13,7 +13,12 @@ namespace {
 constexpr std::uint64_t piece_size = 16 * 1024;
 // A stream fills its ring. In one larger than the second-level caches (1 or 2 MiB where this was measured), what the
 // receiver reads has left the sender's own cache for the shared one, from which it comes several times as fast.
-constexpr std::uint64_t default_ring_size = 4 * 1024 * 1024;
+constexpr std::uint64_t largest_stream_ring = 4 * 1024 * 1024;
+// But the rings of all endpoints together should stay in the shared cache (16 to 32 MiB where this was measured): from
+// memory, a stream is half as fast.
+constexpr std::uint64_t all_stream_rings = 16 * 1024 * 1024;
+constexpr std::uint64_t least_stream_ring = 64 * 1024;
+constexpr std::uint64_t least_records = 256; // so that neither side has to wait for the other all the time
 // Where the host keeps few bytes under way, a ring of no more than that: the same lines are used again and again and
 // stay in the first-level caches. Larger ones gain nothing from it.
 constexpr std::uint64_t largest_tight_ring = 16 * 1024;
@@ -60,10 +65,12 @@ std::uint64_t slots_for(const kit::EndpointRequest& request, std::uint64_t fixed
 }
 
 // The size of a ring of records that nobody asked for.
-std::uint64_t chosen_size(const Records& records, std::uint64_t in_flight) {
+std::uint64_t chosen_size(const Records& records, std::uint64_t in_flight, std::uint32_t endpoints) {
     const auto least = least_capacity(records, in_flight != 0 ? in_flight : messages_if_unknown) + largest_granule;
     const bool tight = in_flight != 0 && least <= largest_tight_ring;
-    return tight ? least : std::max(default_ring_size, least);
+    const auto share = all_stream_rings / std::max(endpoints, 1U) / largest_granule * largest_granule;
+    const auto enough = std::max(least_stream_ring, least_records * stride_of(records.piece, records.granule));
+    return tight ? least : std::max(std::min(std::max(share, enough), largest_stream_ring), least);
 }
 
 bool is_sound(const Layout::Ring& ring, std::uint64_t total) {
@@ -83,7 +90,7 @@ bool holds_slots(const Layout::Ring& ring, std::uint64_t piece, std::uint64_t fi
 
 } // namespace
 
-Greeting plan(const kit::EndpointRequest& request, const Settings& settings) {
+Greeting plan(const kit::EndpointRequest& request, const Settings& settings, std::uint32_t endpoints) {
     if (request.max_message_size > std::uint64_t{1} << 46 || request.in_flight > 1U << 24) {
         throw kit::Error(IPCMARK_NO_MEMORY, "messages of " + std::to_string(request.max_message_size) +
                                                 " bytes are more than any memory holds");
@@ -108,7 +115,7 @@ Greeting plan(const kit::EndpointRequest& request, const Settings& settings) {
             ring.granule = largest_granule;
             bytes = slots * ring.slot + largest_granule;
         } else if (bytes == 0) {
-            bytes = chosen_size(records, request.in_flight);
+            bytes = chosen_size(records, request.in_flight, endpoints);
         } else {
             // More than one message must be in the ring at once only if the host says so; a copied one never as a
             // whole.
@@ -163,12 +170,12 @@ Greeting read_greeting(std::span<const std::byte> payload, const kit::EndpointRe
     return greeting;
 }
 
-std::uint64_t memory_for(std::uint64_t message_size) {
+std::uint64_t memory_for(std::uint64_t message_size, std::uint32_t endpoints) {
     if (message_size > std::uint64_t{1} << 46) {
         return UINT64_MAX;
     }
     const auto records = records_of(0, message_size, true);
-    return control_size + 2 * chosen_size(records, 0);
+    return control_size + 2 * chosen_size(records, 0, endpoints);
 }
 
 } // namespace ipcmark::shm

@@ -25,13 +25,13 @@ struct Greeting {
 
 inline constexpr std::size_t event_count = 4;
 
-// The connecting side's plan. Throws kit::Error where a ring of the size asked cannot do.
-[[nodiscard]] Greeting plan(const kit::EndpointRequest& request, const Settings& settings);
+// The connecting side's plan for one of so many endpoints. Throws kit::Error where a ring of the size asked cannot do.
+[[nodiscard]] Greeting plan(const kit::EndpointRequest& request, const Settings& settings, std::uint32_t endpoints);
 
 // The accepting side's check that the peer's plan is sound and made for the same endpoint. Throws kit::Error.
 [[nodiscard]] Greeting read_greeting(std::span<const std::byte> payload, const kit::EndpointRequest& request);
 
-// Bytes that the memory of an endpoint takes, where it is chosen by the messages; saturates.
-[[nodiscard]] std::uint64_t memory_for(std::uint64_t message_size);
+// Bytes that the memory of one of so many endpoints takes, where it is chosen by the messages; saturates.
+[[nodiscard]] std::uint64_t memory_for(std::uint64_t message_size, std::uint32_t endpoints);
 
 } // namespace ipcmark::shm

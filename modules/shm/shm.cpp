@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "address.hpp"
 #include "endpoint.hpp"
 #include "greeting.hpp"
 
@@ -11,14 +12,17 @@ namespace {
 
 class Listener {
 public:
-    explicit Listener(const kit::ListenRequest& request) { (void)Settings(request.options()); }
-    [[nodiscard]] std::vector<std::byte> address() const { return rendezvous_.address(); }
+    explicit Listener(const kit::ListenRequest& request) : endpoints_(request.endpoint_count) {
+        (void)Settings(request.options());
+    }
+    [[nodiscard]] std::vector<std::byte> address() const { return written({endpoints_, rendezvous_.address()}); }
     std::unique_ptr<Endpoint> accept(const kit::EndpointRequest& request) {
         return std::make_unique<Endpoint>(rendezvous_.accept(request.timeout_ns), request);
     }
     void interrupt(ipcmark_status status) noexcept { rendezvous_.interrupt(status); }
 
 private:
+    std::uint32_t endpoints_;
     kit::LocalRendezvous rendezvous_;
 };
 
@@ -38,13 +42,14 @@ struct Shm {
     static void limits(const kit::ListenRequest& request, ipcmark_limits& out) {
         const Settings settings(request.options());
         // The largest size with which the rings of all endpoints fit.
-        const auto available = available_memory() / std::max(request.endpoint_count, 1U);
+        const auto endpoints = std::max(request.endpoint_count, 1U);
+        const auto available = available_memory() / endpoints;
         auto size = std::uint64_t{1};
-        while (memory_for(2 * size) <= available) {
+        while (memory_for(2 * size, endpoints) <= available) {
             size *= 2;
         }
         for (auto step = size / 2; step != 0; step /= 2) {
-            if (memory_for(size + step) <= available) {
+            if (memory_for(size + step, endpoints) <= available) {
                 size += step;
             }
         }
@@ -54,7 +59,7 @@ struct Shm {
         reason.copy(out.reason, sizeof out.reason - 1);
     }
     static std::unique_ptr<Endpoint> connect(std::span<const std::byte> address, const kit::EndpointRequest& request) {
-        return std::make_unique<Endpoint>(address, request);
+        return std::make_unique<Endpoint>(read_address(address), request);
     }
 };
 

@@ -85,6 +85,15 @@ def test_a_worker_stays_below_16_megabytes(ipcmark, mechanism, count):
         assert 500_000 < document["results"][0]["one_way_results"][side]["max_resident_bytes"] < 16_000_000
 
 
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+def test_many_endpoints_take_little_memory(ipcmark, mechanism):
+    """Less than 2 MB each, their results included."""
+    options = ["-O", "depth=1"] if mechanism == "pmq" else []  # the system allows few bytes in queues
+    document = ipcmark.measure("-m", mechanism, "-s", 64, "-i", 20_000, "-c", 40, "--async", "--one-way", *options)
+    for side in ("server", "client"):
+        assert document["results"][0]["one_way_results"][side]["max_resident_bytes"] < 80_000_000
+
+
 def test_starting_and_ending_is_quick(ipcmark):
     """Four workers and a probe, against one start of the program that does next to nothing."""
     programs = {"list": ["list"], "run": ["run", "-m", "uds", "-i", 1, "-w", 0, "-q"]}

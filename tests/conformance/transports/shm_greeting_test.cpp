@@ -30,7 +30,7 @@ Greeting planned(const ipcmark_endpoint_params& params) {
     values[option::huge_pages] = kit::value_of_u64(0, IPCMARK_TYPE_ENUM);
     values[option::numa_node] = {IPCMARK_TYPE_I64, 1, {}};
     values[option::numa_node].as.i64 = -1;
-    return plan(kit::EndpointRequest(&params), Settings(kit::Options(values, option::count)));
+    return plan(kit::EndpointRequest(&params), Settings(kit::Options(values, option::count)), 1);
 }
 
 // What the accepting side says to it; empty if it takes it.

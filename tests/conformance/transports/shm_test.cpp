@@ -506,8 +506,8 @@ TEST_CASE("what is under way fits into the ring at any time", "[shm]") {
 
 TEST_CASE("small round trips have a small ring, streams and large messages one beyond the second-level cache",
           "[shm]") {
-    const auto ring_of = [](const Shape& shape) {
-        Listening listening(shm, shape.max_size);
+    const auto ring_of = [](const Shape& shape, std::uint32_t endpoints = 1) {
+        Listening listening(shm, shape.max_size, endpoints);
         const auto there = listening.connect(shape);
         const auto here = listening.accept(shape);
         ipcmark_value value{};
@@ -519,4 +519,12 @@ TEST_CASE("small round trips have a small ring, streams and large messages one b
     CHECK(ring_of({64, 64, 64, IPCMARK_WAIT_SPIN, 0, 0}) >= (4U << 20) - 64);
     CHECK(ring_of({16384, 16384, 16384, IPCMARK_WAIT_SPIN, 0, 1}) >= (4U << 20) - 64);
     CHECK(ring_of({64, 64, 64, IPCMARK_WAIT_SPIN, 0, 1000}) >= (4U << 20) - 64);
+    // All of them together stay in the shared cache.
+    CHECK(ring_of({64, 64, 64, IPCMARK_WAIT_SPIN, 0, 0}, 4) >= (4U << 20) - 64);
+    const auto one_of_64 = ring_of({64, 64, 64, IPCMARK_WAIT_SPIN, 0, 0}, 64);
+    CHECK(one_of_64 <= 256 * 1024);
+    CHECK(one_of_64 > 255 * 1024);
+    CHECK(ring_of({64, 64, 64, IPCMARK_WAIT_SPIN, 0, 0}, 100'000) > 63 * 1024);
+    CHECK(ring_of({64, 64, 64, IPCMARK_WAIT_SPIN, 0, 1}, 64) < 1024);
+    CHECK(ring_of({65536, 65536, 65536, IPCMARK_WAIT_SPIN, 0, 0}, 64) >= (4U << 20) - 64);
 }
