@@ -93,6 +93,7 @@ ipcmark_endpoint_params Context::endpoint_params(const EndpointSpec& spec) {
     params.host = module_host();
     params.values = values().data();
     params.value_count = static_cast<std::uint32_t>(values().size());
+    params.in_flight = spec.in_flight;
     return params;
 }
 

@@ -47,6 +47,7 @@ struct EndpointSpec {
     std::uint64_t max_message_size = 4096;
     std::uint64_t tx_fixed_size = 0;
     std::uint64_t rx_fixed_size = 0;
+    std::uint32_t in_flight = 0;
     std::uint64_t timeout_ns = 30'000'000'000;
 
     // As the other side of the endpoint has it.

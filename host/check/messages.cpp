@@ -208,6 +208,43 @@ void fixed_sizes_peer(Context& context, Channel& channel) {
     joined.finish();
 }
 
+// A window of a round trip, as the host says it beforehand: a module that makes its buffers to measure has another way
+// through its code, and must not have made them too small. No larger window than limits allows.
+void window(Context& context) {
+    const auto most = context.limits().max_in_flight;
+    for (std::uint32_t in_flight : {1U, 3U, 16U}) {
+        if (most != 0) {
+            in_flight = static_cast<std::uint32_t>(std::min<std::uint64_t>(in_flight, most));
+        }
+        auto spec = fitted(
+            context, {.max_message_size = 200, .tx_fixed_size = 200, .rx_fixed_size = 200, .in_flight = in_flight});
+        Link link(context, spec);
+        const auto size = static_cast<std::size_t>(spec.max_message_size);
+        const auto rounds = context.rounds(500) + in_flight;
+        for (std::uint64_t i = 0; i < rounds; ++i) {
+            link.wire.send_message(i, size);
+            if (i >= in_flight - 1) {
+                link.wire.recv_message(i - (in_flight - 1), size);
+            }
+        }
+        for (auto i = rounds - (in_flight - 1); i < rounds; ++i) {
+            link.wire.recv_message(i, size);
+        }
+        link.finish();
+    }
+}
+
+void window_peer(Context& context, Channel& channel) {
+    Joined joined(context, channel);
+    const auto& spec = joined.setup.spec;
+    const auto size = static_cast<std::size_t>(spec.max_message_size);
+    for (std::uint64_t i = 0; i < context.rounds(500) + spec.in_flight; ++i) {
+        joined.wire.recv_message(i, size);
+        joined.wire.send_message(i, size);
+    }
+    joined.finish();
+}
+
 void slow_reader_flow(Wire& wire, bool sends) {
     const auto size = static_cast<std::size_t>(wire.context().at_most(4096));
     for (std::uint64_t i = 0; i < wire.context().rounds(1500); ++i) {
@@ -281,6 +318,12 @@ constexpr std::array tests{
          .proves = "With fixed sizes, different in the two directions, every message arrives whole, header or not.",
          .run = fixed_sizes,
          .peer = fixed_sizes_peer,
+         .waits = Waits::each},
+    Test{.id = "messages.window",
+         .proves = "As many messages may be under way as the host says when it makes the endpoint.",
+         .run = window,
+         .peer = window_peer,
+         .capabilities = dependable,
          .waits = Waits::each},
     Test{.id = "messages.slow_reader",
          .proves = "A sender that must wait for a slow reader waits, and loses nothing.",

@@ -98,7 +98,8 @@ void every_size_flow(Wire& wire, bool sends) {
 }
 constexpr Flow every_size{.spec = {.max_message_size = 4200}, .run = every_size_flow};
 
-// The host measures with fixed sizes, where a byte stream has no headers and another way through the code.
+// The host measures with fixed sizes, where a byte stream has no headers and another way through the code, and says
+// that a round trip has one message under way.
 constexpr std::array<std::uint64_t, 14> fixed_steps{1,    7,     16,    17,    64,    4095,    4096,
                                                     4097, 65535, 65536, 65537, 99999, 1 << 20, (1 << 22) + 1};
 
@@ -108,7 +109,8 @@ void fixed(Context& context) {
         if (size > most) {
             break;
         }
-        Link link(context, {.max_message_size = size, .tx_fixed_size = size, .rx_fixed_size = size}, size);
+        Link link(context, {.max_message_size = size, .tx_fixed_size = size, .rx_fixed_size = size, .in_flight = 1},
+                  size);
         for (std::uint64_t i = 0; i < 5; ++i) {
             link.wire.send_message(i, size);
             link.wire.recv_message(i, size);
