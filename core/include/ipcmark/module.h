@@ -188,7 +188,10 @@ typedef struct ipcmark_endpoint_params {
     const ipcmark_host* host;
     const ipcmark_value* values; /* as in ipcmark_listen_params; live as long as the call */
     uint32_t value_count;
-    uint32_t in_flight; /* how many messages the host will have under way at most in one direction; 0: not known */
+    /* How many messages the host will have under way at most in one direction, no more than
+     * ipcmark_limits.max_in_flight where that says something: so many fit before a send waits for the receiver. 0: not
+     * known */
+    uint32_t in_flight;
 } ipcmark_endpoint_params;
 
 enum {
