@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whole messages, in order, undamaged.
 #include "host/check/peer.hpp"
+#include "host/check/task.hpp"
 
 #include <algorithm>
 #include <array>
@@ -216,18 +217,31 @@ void window(Context& context) {
         if (most != 0) {
             in_flight = static_cast<std::uint32_t>(std::min<std::uint64_t>(in_flight, most));
         }
-        auto spec = fitted(
+        const auto spec = fitted(
             context, {.max_message_size = 200, .tx_fixed_size = 200, .rx_fixed_size = 200, .in_flight = in_flight});
         Link link(context, spec);
         const auto size = static_cast<std::size_t>(spec.max_message_size);
-        const auto rounds = context.rounds(500) + in_flight;
-        for (std::uint64_t i = 0; i < rounds; ++i) {
-            link.wire.send_message(i, size);
-            if (i >= in_flight - 1) {
-                link.wire.recv_message(i - (in_flight - 1), size);
+        // All of them before the peer receives any.
+        std::uint64_t sent = 0;
+        ipcmark_status status = IPCMARK_OK;
+        Task task([&] {
+            for (; sent < in_flight && status == IPCMARK_OK; sent += status == IPCMARK_OK ? 1 : 0) {
+                status = link.wire.try_send(message(sent, size));
             }
+        });
+        if (!task.done_within(std::min<std::chrono::nanoseconds>(std::chrono::seconds(5), context.hang_limit()))) {
+            link.wire.interrupt(IPCMARK_CANCELLED);
+            fail(fmt::format("the host said that {} messages of {} bytes would be under way, and send waits for "
+                             "the receiver sooner; name what fits in limits.max_in_flight",
+                             in_flight, size));
         }
-        for (auto i = rounds - (in_flight - 1); i < rounds; ++i) {
+        context.expect(status, IPCMARK_OK, nullptr, fmt::format("send number {}", sent + 1));
+        link.peer.channel().signal();
+        for (std::uint64_t i = 0; i < context.rounds(500); ++i) {
+            link.wire.recv_message(i, size);
+            link.wire.send_message(i + in_flight, size);
+        }
+        for (auto i = context.rounds(500); i < context.rounds(500) + in_flight; ++i) {
             link.wire.recv_message(i, size);
         }
         link.finish();
@@ -238,6 +252,7 @@ void window_peer(Context& context, Channel& channel) {
     Joined joined(context, channel);
     const auto& spec = joined.setup.spec;
     const auto size = static_cast<std::size_t>(spec.max_message_size);
+    joined.channel.wait();
     for (std::uint64_t i = 0; i < context.rounds(500) + spec.in_flight; ++i) {
         joined.wire.recv_message(i, size);
         joined.wire.send_message(i, size);
