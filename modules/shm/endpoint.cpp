@@ -131,6 +131,10 @@ ipcmark_status Endpoint::corrupt() const noexcept {
     return kit::record_hot(IPCMARK_SYSTEM, 0, "the peer wrote what cannot be into the shared memory; it is at fault");
 }
 
+ipcmark_status Endpoint::loan_is_out() const noexcept {
+    return kit::record_hot(IPCMARK_LIMIT, 0, "a loan is out; commit or discard it first");
+}
+
 ipcmark_status Endpoint::unknown_token() const noexcept {
     return kit::record_hot(IPCMARK_BAD_ARGUMENT, 0, "this token is not out on this endpoint");
 }

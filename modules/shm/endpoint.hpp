@@ -143,6 +143,8 @@ private:
     [[nodiscard]] bool must_look() const noexcept { return stop_.any(); }
     [[nodiscard]] ipcmark_status corrupt() const noexcept;
     [[nodiscard]] ipcmark_status unknown_token() const noexcept;
+    // The memory of the next message is lent already.
+    [[nodiscard]] ipcmark_status loan_is_out() const noexcept;
 
     // Read by both halves, seldom written.
     std::uint64_t max_size_;

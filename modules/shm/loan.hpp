@@ -11,7 +11,7 @@ inline ipcmark_status Endpoint::loan(std::size_t size, ipcmark_loan& out) noexce
         return kit::record_hot(IPCMARK_BAD_ARGUMENT, 0, "the endpoint was not made with IPCMARK_ENDPOINT_LOANED");
     }
     if (tx_.lent_token != 0) [[unlikely]] {
-        return kit::record_hot(IPCMARK_LIMIT, 0, "a loan is out already; commit or discard it first");
+        return loan_is_out();
     }
     if (size - 1 >= tx_.piece) [[unlikely]] {
         return refuse_size(size);

@@ -69,6 +69,9 @@ inline ipcmark_status Endpoint::send_through(Ring& ring, const void* data, std::
     if (!size_allowed(size)) [[unlikely]] {
         return refuse_size(size);
     }
+    if (tx_.lent_token != 0) [[unlikely]] {
+        return loan_is_out();
+    }
     if (must_look()) [[unlikely]] {
         if (const auto status = stop_or([]() noexcept { return IPCMARK_WOULD_BLOCK + 0; });
             status != IPCMARK_WOULD_BLOCK) {
@@ -186,6 +189,9 @@ inline ipcmark_status Endpoint::send_batch(const ipcmark_tx_message* messages, s
     }
     if (!size_allowed(messages[0].size)) {
         return refuse_size(messages[0].size);
+    }
+    if (tx_.lent_token != 0) [[unlikely]] {
+        return loan_is_out();
     }
     if (must_look()) [[unlikely]] {
         if (const auto status = stop_or([]() noexcept { return IPCMARK_WOULD_BLOCK + 0; });
