@@ -12,7 +12,8 @@
 namespace ipcmark {
 
 // Puts latencies into results memory: plain stores to memory that only this thread writes; no call, no lock. What is
-// recorded is in the memfd at once, so it is still there when the process is killed at the next instruction.
+// recorded is in the memfd at once, so it is still there when the process is killed at the next instruction. (The last
+// reply of a round trip may not be recorded yet: see RoundTripClient::LateRecord.)
 class Recorder {
 public:
     Recorder(Slot& slot, std::span<std::uint64_t> counts, std::span<std::uint64_t> uncorrected, TickScale scale,

@@ -91,9 +91,11 @@ bool holds_slots(const Layout::Ring& ring, std::uint64_t piece, std::uint64_t fi
 } // namespace
 
 Greeting plan(const kit::EndpointRequest& request, const Settings& settings, std::uint32_t endpoints) {
-    if (request.max_message_size > std::uint64_t{1} << 46 || request.in_flight > 1U << 24) {
-        throw kit::Error(IPCMARK_NO_MEMORY, "messages of " + std::to_string(request.max_message_size) +
-                                                " bytes are more than any memory holds");
+    if (request.max_message_size > std::uint64_t{1} << 46 ||
+        request.in_flight > (std::uint64_t{1} << 56) / request.max_message_size) {
+        throw kit::Error(IPCMARK_NO_MEMORY, "messages of " + std::to_string(request.max_message_size) + " bytes, " +
+                                                std::to_string(request.in_flight) +
+                                                " under way, are more than any memory holds");
     }
     Greeting greeting;
     greeting.flags = request.flags;

@@ -66,9 +66,11 @@ constexpr std::uint64_t lead_of(std::uint64_t slot) noexcept {
     return slot == largest_granule ? header_size : ring_lead;
 }
 
-// Bytes of the ring that a slot for this payload takes: whole lines, so that no two slots share one.
+// Bytes of the ring that a slot for this payload takes: whole lines, no two slots share one. The header has its own
+// where the payload does not fit beside it.
 constexpr std::uint64_t slot_for(std::uint64_t payload) noexcept {
-    return (payload + slot_header_size + largest_granule - 1) & ~(largest_granule - 1);
+    constexpr auto granule = largest_granule;
+    return payload + slot_header_size <= granule ? granule : (payload + granule - 1) / granule * granule + granule;
 }
 
 // Bytes of the ring that a record with this payload takes.

@@ -49,6 +49,7 @@ TEST_CASE("messages of one size of which few are under way get a slot each, all 
     CHECK(planned(params_of(64, 64, 1)).layout.rings[0].capacity == 128);
     CHECK(planned(params_of(64, 64, 1)).layout.rings[0].slot == 128);
     CHECK(planned(params_of(48, 48, 1)).layout.rings[1].slot == 64);
+    CHECK(planned(params_of(100, 100, 1)).layout.rings[1].slot == 192);
     CHECK(planned(params_of(64, 64, 8)).layout.rings[1].capacity == 8 * 128);
     // One that is read in place is given back after its answer.
     CHECK(planned(params_of(64, 64, 1, IPCMARK_ENDPOINT_LOANED)).layout.rings[0].capacity == 2 * 128);
@@ -56,6 +57,19 @@ TEST_CASE("messages of one size of which few are under way get a slot each, all 
     CHECK(planned(params_of(64, 0, 1)).layout.rings[0].slot == 0);
     CHECK(planned(params_of(64, 64, 1000)).layout.rings[0].slot == 0);
     CHECK(planned(params_of(1 << 20, 1 << 20, 1)).layout.rings[0].slot == 0);
+}
+
+TEST_CASE("no two slots share a line", "[shm]") {
+    for (std::uint64_t size = 1; size <= 1000; ++size) {
+        const auto& ring = planned(params_of(size, size, 2)).layout.rings[0];
+        REQUIRE(ring.slot == slot_for(size));
+        const auto header = ring.offset + lead_of(ring.slot); // of the first slot
+        const auto last_line = (header + header_size + size - 1) / 64;
+        const auto next_line = (header + ring.slot - header_size) / 64; // where the second one begins
+        REQUIRE(last_line < next_line);
+        REQUIRE(header + ring.capacity - ring.slot + header_size + size <=
+                ring.offset + ring.capacity + largest_granule);
+    }
 }
 
 TEST_CASE("a plan that would lead out of the memory is refused", "[shm]") {

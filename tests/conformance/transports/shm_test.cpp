@@ -505,6 +505,53 @@ TEST_CASE("what is under way fits into the ring at any time", "[shm]") {
     }
 }
 
+TEST_CASE("slots in one direction and records in the other", "[shm]") {
+    for (const auto wait : policies) {
+        INFO("wait policy " << wait);
+        constexpr unsigned count = 3000;
+        // Small messages there, long ones back, that fit into no slots.
+        const Shape shape{20'000, 64, 20'000, wait, 0, 1};
+        Listening listening(shm, shape.max_size);
+        Child peer([&] {
+            const auto end = listening.connect(shape);
+            for (unsigned i = 0; i < count; ++i) {
+                if (end->must_recv() != pattern(64, i)) {
+                    return 1;
+                }
+                end->must_send(pattern(20'000, i));
+            }
+            return 0;
+        });
+        const auto end = listening.accept(shape);
+        bool right = true;
+        for (unsigned i = 0; i < count; ++i) {
+            end->must_send(pattern(64, i));
+            right = end->must_recv() == pattern(20'000, i) && right;
+        }
+        CHECK(right);
+        CHECK(peer.join() == 0);
+    }
+}
+
+TEST_CASE("nothing is sent past a loan that is out", "[shm]") {
+    for (const auto in_flight : {0U, 1U}) {
+        auto shape = loaned(64, 64);
+        shape.in_flight = in_flight;
+        Listening listening(shm, shape.max_size);
+        const auto there = listening.connect(shape);
+        const auto here = listening.accept(shape);
+        ipcmark_loan loan{};
+        REQUIRE(loans_of(*here).loan(here->handle(), 64, &loan) == IPCMARK_OK);
+        CHECK(here->send(pattern(64, 1)) == IPCMARK_LIMIT);
+        const auto message = pattern(64, 2);
+        std::memcpy(loan.data, message.data(), 64);
+        REQUIRE(loans_of(*here).commit(here->handle(), loan.token, 64) == IPCMARK_OK);
+        CHECK(receive_in_place(*there).data == message);
+        CHECK(here->send(pattern(64, 3)) == IPCMARK_OK);
+        CHECK(receive_in_place(*there).data == pattern(64, 3));
+    }
+}
+
 TEST_CASE("small round trips have a small ring, streams and large messages one beyond the second-level cache",
           "[shm]") {
     const auto ring_of = [](const Shape& shape, std::uint32_t endpoints = 1) {
