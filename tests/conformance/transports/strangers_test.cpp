@@ -25,7 +25,12 @@ using ipcmark::kit::Token;
 
 namespace {
 
-// A socket module's address is its token and a socket address.
+// Where a listener is met: a token and a socket address. For shm the number of endpoints stands before it.
+Bytes meeting_of(const Transport& transport, const Listening& listening) {
+    const auto& address = listening.address();
+    return {address.begin() + (transport.module == "shm" ? sizeof(std::uint32_t) : 0), address.end()};
+}
+
 Fd stranger(const Bytes& address) {
     sockaddr_storage name{};
     std::memcpy(&name, address.data() + sizeof(Token), address.size() - sizeof(Token));
@@ -163,14 +168,14 @@ TEST_CASE("a stranger of any kind is turned away and disturbs nobody", "[strange
             INFO(transport.label() << ", " << kind.name);
             check_that_nobody_waits([&] {
                 Listening listening(transport, shape.max_size, 3);
-                auto first = stranger(listening.address());
-                kind.act(first, listening.address());
+                auto first = stranger(meeting_of(transport, listening));
+                kind.act(first, meeting_of(transport, listening));
                 const auto waited = check_that_peers_meet(listening, shape);
                 // One that comes while the listener waits.
                 auto late = std::async(std::launch::async, [&] {
                     std::this_thread::sleep_for(5ms);
-                    auto second = stranger(listening.address());
-                    kind.act(second, listening.address());
+                    auto second = stranger(meeting_of(transport, listening));
+                    kind.act(second, meeting_of(transport, listening));
                     std::this_thread::sleep_for(50ms);
                 });
                 std::unique_ptr<Endpoint> none;
@@ -190,7 +195,7 @@ TEST_CASE("a crowd of silent strangers does not keep a peer out", "[strangers]")
             Listening listening(transport, shape.max_size, 3);
             std::vector<Fd> crowd;
             for (int i = 0; i < 300; ++i) {
-                crowd.push_back(stranger(listening.address()));
+                crowd.push_back(stranger(meeting_of(transport, listening)));
             }
             const auto waited = check_that_peers_meet(listening, shape);
             return std::max(waited, check_that_peers_meet(listening, shape));
@@ -205,7 +210,7 @@ TEST_CASE("a crowd takes no more descriptors than a few", "[strangers]") {
         Listening listening(transport, shape.max_size, 2);
         std::vector<Fd> crowd;
         for (int i = 0; i < 300; ++i) {
-            crowd.push_back(stranger(listening.address()));
+            crowd.push_back(stranger(meeting_of(transport, listening)));
         }
         const FewDescriptors few; // enough for those that are listened to, not for the crowd once more
         check_that_peers_meet(listening, shape);
@@ -217,8 +222,8 @@ TEST_CASE("a stranger who sends descriptors with every byte does not use ours up
     for (const auto& transport : all()) {
         INFO(transport.label());
         Listening listening(transport, shape.max_size, 2);
-        const auto generous = stranger(listening.address());
-        pass_descriptors_with_every_byte(generous, listening.address());
+        const auto generous = stranger(meeting_of(transport, listening));
+        pass_descriptors_with_every_byte(generous, meeting_of(transport, listening));
         const FewDescriptors few;
         check_that_peers_meet(listening, shape);
     }
