@@ -96,7 +96,7 @@ setup_venv() {
 configure() {
     local folder=$1
     shift
-    [ -f "$folder/build.ninja" ] || quietly "setup-$folder" meson setup "$folder" "$@"
+    [ -f "$folder/build.ninja" ] || quietly "setup-${folder//\//-}" meson setup "$folder" "$@"
 }
 
 build_release() {
