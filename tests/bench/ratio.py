@@ -206,7 +206,9 @@ def instructions(runner, direction, count, folder):
     for old in Path(folder).glob("callgrind.*"):
         old.unlink()
     command = [runner.ipcmark_program, "run", "-m", "null", "-s", 64, "-i", count, "-w", 1000, f"--{direction}", "-q"]
-    wrapper = ["valgrind", "--tool=callgrind", "--trace-children=yes", f"--callgrind-out-file={folder}/callgrind.%p"]
+    # A worker that is ended by a signal would leave the pipes of a debugger.
+    wrapper = ["valgrind", "--tool=callgrind", "--vgdb=no", "--trace-children=yes"]
+    wrapper.append(f"--callgrind-out-file={folder}/callgrind.%p")
     run([*wrapper, *command])
     total = 0
     for profile in Path(folder).glob("callgrind.*"):
