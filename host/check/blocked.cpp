@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/check/blocked.hpp"
 
+#include <algorithm>
+
+#include <fmt/format.h>
 #include <unistd.h>
 
 namespace ipcmark::check {
@@ -41,6 +44,22 @@ void Filler::until_blocked() {
 ipcmark_status Filler::end_within(std::chrono::nanoseconds time, const std::string& text) {
     require(task_.done_within(time), text);
     return state_->status;
+}
+
+void send_unreceived(Wire& wire, std::uint64_t count, std::size_t size, const std::string& text) {
+    auto& context = wire.context();
+    std::uint64_t sent = 0;
+    ipcmark_status status = IPCMARK_OK;
+    Task task([&] {
+        while (sent < count && (status = wire.try_send(message(sent, size))) == IPCMARK_OK) {
+            ++sent;
+        }
+    });
+    if (!task.done_within(std::min<std::chrono::nanoseconds>(std::chrono::seconds(5), context.hang_limit()))) {
+        wire.interrupt(IPCMARK_CANCELLED);
+        fail(text);
+    }
+    context.expect(status, IPCMARK_OK, nullptr, fmt::format("send number {}", sent + 1));
 }
 
 } // namespace ipcmark::check

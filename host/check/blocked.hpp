@@ -38,4 +38,8 @@ private:
     Task task_;
 };
 
+// Sends messages 0 to `count` - 1 of `size` bytes, none of which is received meanwhile. Ends the test with `text` if
+// one of the sends waits.
+void send_unreceived(Wire& wire, std::uint64_t count, std::size_t size, const std::string& text);
+
 } // namespace ipcmark::check

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whether the capability bits are true.
+#include "host/check/blocked.hpp"
 #include "host/check/peer.hpp"
 #include "host/check/process_state.hpp"
 #include "host/check/task.hpp"
@@ -160,20 +161,9 @@ void in_flight(Context& context) {
     }
     Link link(context, spec);
     const auto count = std::min<std::uint64_t>(limits.max_in_flight, 20'000);
-    std::uint64_t sent = 0;
-    ipcmark_status status = IPCMARK_OK;
-    const auto body = message(0, static_cast<std::size_t>(spec.max_message_size));
-    Task task([&] {
-        for (; sent < count && status == IPCMARK_OK; sent += status == IPCMARK_OK ? 1 : 0) {
-            status = link.wire.try_send(body);
-        }
-    });
-    const bool done =
-        task.done_within(std::min<std::chrono::nanoseconds>(std::chrono::seconds(5), context.hang_limit()));
-    link.wire.interrupt(IPCMARK_CANCELLED);
-    require(done, fmt::format("limits says that {} messages may be under way, and send waits for the receiver sooner",
-                              limits.max_in_flight));
-    context.expect(status, IPCMARK_OK, nullptr, fmt::format("send number {}", sent + 1));
+    send_unreceived(link.wire, count, static_cast<std::size_t>(spec.max_message_size),
+                    fmt::format("limits says that {} messages may be under way, and send waits for the receiver sooner",
+                                limits.max_in_flight));
     link.finish();
 }
 

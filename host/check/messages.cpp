@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whole messages, in order, undamaged.
+#include "host/check/blocked.hpp"
 #include "host/check/peer.hpp"
-#include "host/check/task.hpp"
 
 #include <algorithm>
 #include <array>
@@ -222,20 +222,10 @@ void window(Context& context) {
         Link link(context, spec);
         const auto size = static_cast<std::size_t>(spec.max_message_size);
         // All of them before the peer receives any.
-        std::uint64_t sent = 0;
-        ipcmark_status status = IPCMARK_OK;
-        Task task([&] {
-            for (; sent < in_flight && status == IPCMARK_OK; sent += status == IPCMARK_OK ? 1 : 0) {
-                status = link.wire.try_send(message(sent, size));
-            }
-        });
-        if (!task.done_within(std::min<std::chrono::nanoseconds>(std::chrono::seconds(5), context.hang_limit()))) {
-            link.wire.interrupt(IPCMARK_CANCELLED);
-            fail(fmt::format("the host said that {} messages of {} bytes would be under way, and send waits for "
-                             "the receiver sooner; name what fits in limits.max_in_flight",
-                             in_flight, size));
-        }
-        context.expect(status, IPCMARK_OK, nullptr, fmt::format("send number {}", sent + 1));
+        send_unreceived(link.wire, in_flight, size,
+                        fmt::format("the host said that {} messages of {} bytes would be under way, and send waits for "
+                                    "the receiver sooner; name what fits in limits.max_in_flight",
+                                    in_flight, size));
         link.peer.channel().signal();
         for (std::uint64_t i = 0; i < context.rounds(500); ++i) {
             link.wire.recv_message(i, size);
