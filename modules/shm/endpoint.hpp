@@ -107,6 +107,8 @@ private:
     }
     [[nodiscard]] ipcmark_status refuse_size(std::size_t size) const noexcept;
 
+    ipcmark_status reason_to_stop_sending() noexcept;
+    ipcmark_status may_send(std::size_t size) noexcept;
     // Calls `use` with the ring of the half, whichever it is.
     template <class Half, class Use> static auto with_ring(Half& half, Use use) noexcept {
         return half.slotted ? use(half.slots) : use(half.records);

@@ -16,11 +16,8 @@ inline ipcmark_status Endpoint::loan(std::size_t size, ipcmark_loan& out) noexce
     if (size - 1 >= tx_.piece) [[unlikely]] {
         return refuse_size(size);
     }
-    if (must_look()) [[unlikely]] {
-        if (const auto status = stop_or([]() noexcept { return IPCMARK_WOULD_BLOCK + 0; });
-            status != IPCMARK_WOULD_BLOCK) {
-            return status;
-        }
+    if (const auto status = reason_to_stop_sending(); status != IPCMARK_OK) [[unlikely]] {
+        return status;
     }
     return with_ring(tx_, [&](auto& ring) noexcept {
         if (const auto status = reserve<Wait::may>(ring, size, tx_.lent); status != IPCMARK_OK) [[unlikely]] {

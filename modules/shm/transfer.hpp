@@ -64,19 +64,30 @@ template <class Ring> inline void Endpoint::done_with(Ring& ring, const Record& 
     }
 }
 
-template <Endpoint::Wait W, class Ring>
-inline ipcmark_status Endpoint::send_through(Ring& ring, const void* data, std::size_t size) noexcept {
+// Before a message is begun: IPCMARK_OK, or the reason to stop.
+inline ipcmark_status Endpoint::reason_to_stop_sending() noexcept {
+    if (!must_look()) [[likely]] {
+        return IPCMARK_OK;
+    }
+    const auto status = stop_or([]() noexcept { return IPCMARK_WOULD_BLOCK + 0; });
+    return status != IPCMARK_WOULD_BLOCK ? status : IPCMARK_OK;
+}
+
+// Whether a message of that size can be copied in now.
+inline ipcmark_status Endpoint::may_send(std::size_t size) noexcept {
     if (!size_allowed(size)) [[unlikely]] {
         return refuse_size(size);
     }
     if (tx_.lent_token != 0) [[unlikely]] {
         return loan_is_out();
     }
-    if (must_look()) [[unlikely]] {
-        if (const auto status = stop_or([]() noexcept { return IPCMARK_WOULD_BLOCK + 0; });
-            status != IPCMARK_WOULD_BLOCK) {
-            return status;
-        }
+    return reason_to_stop_sending();
+}
+
+template <Endpoint::Wait W, class Ring>
+inline ipcmark_status Endpoint::send_through(Ring& ring, const void* data, std::size_t size) noexcept {
+    if (const auto status = may_send(size); status != IPCMARK_OK) [[unlikely]] {
+        return status;
     }
     if constexpr (Ring::streams) {
         if (size > tx_.piece) [[unlikely]] {
@@ -187,17 +198,8 @@ inline ipcmark_status Endpoint::send_batch(const ipcmark_tx_message* messages, s
         sent = status == IPCMARK_OK ? 1 : 0;
         return status;
     }
-    if (!size_allowed(messages[0].size)) {
-        return refuse_size(messages[0].size);
-    }
-    if (tx_.lent_token != 0) [[unlikely]] {
-        return loan_is_out();
-    }
-    if (must_look()) [[unlikely]] {
-        if (const auto status = stop_or([]() noexcept { return IPCMARK_WOULD_BLOCK + 0; });
-            status != IPCMARK_WOULD_BLOCK) {
-            return status;
-        }
+    if (const auto status = may_send(messages[0].size); status != IPCMARK_OK) [[unlikely]] {
+        return status;
     }
     return with_ring(tx_, [&](auto& ring) noexcept { return send_several(ring, messages, count, sent); });
 }
