@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <ipcmark/module_kit/error.hpp>
+#include <ipcmark/module_kit/rendezvous.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -29,7 +29,7 @@ inline std::vector<std::byte> written(const Address& address) {
 inline Address read_address(std::span<const std::byte> bytes) {
     Address address{};
     if (bytes.size() <= sizeof address.endpoints) {
-        throw kit::Error(IPCMARK_BAD_ARGUMENT, "this is not the address of a listener of this module in this version");
+        throw kit::wrong_address();
     }
     std::memcpy(&address.endpoints, bytes.data(), sizeof address.endpoints);
     address.rendezvous = bytes.subspan(sizeof address.endpoints);

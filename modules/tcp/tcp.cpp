@@ -212,7 +212,7 @@ struct Tcp {
     static std::unique_ptr<Endpoint> connect(std::span<const std::byte> bytes, const EndpointRequest& request) {
         Address address;
         if (bytes.size() <= sizeof(Token) || bytes.size() > sizeof(Token) + sizeof address.storage) {
-            throw Error(IPCMARK_BAD_ARGUMENT, "this is not the address of a listener of this module in this version");
+            throw wrong_address();
         }
         Token token;
         std::memcpy(token.data(), bytes.data(), sizeof token);
@@ -222,7 +222,7 @@ struct Tcp {
                            : address.storage.ss_family == AF_INET6 ? sizeof(sockaddr_in6)
                                                                    : 0;
         if (address.length != whole) { // half an IPv6 address would be another one
-            throw Error(IPCMARK_BAD_ARGUMENT, "this is not the address of a listener of this module in this version");
+            throw wrong_address();
         }
         if (address.is_wildcard()) {
             address = tcp::resolve(request.options().string(option_host), address.port());

@@ -158,14 +158,14 @@ inline Fd connect_local(std::span<const std::byte> address, std::uint64_t timeou
                         std::span<const std::byte> payload = {}, std::span<const int> descriptors = {}) {
     detail::LocalName name;
     if (address.size() <= sizeof(Token) || address.size() > sizeof(Token) + sizeof name.address) {
-        throw Error(IPCMARK_BAD_ARGUMENT, "this is not the address of a listener of this module in this version");
+        throw wrong_address();
     }
     Token token;
     std::memcpy(token.data(), address.data(), sizeof token);
     name.length = static_cast<socklen_t>(address.size() - sizeof token);
     std::memcpy(&name.address, address.data() + sizeof token, name.length);
     if (name.address.sun_family != AF_UNIX) {
-        throw Error(IPCMARK_BAD_ARGUMENT, "this is not the address of a listener of this module in this version");
+        throw wrong_address();
     }
 
     auto socket = detail::local_socket();

@@ -24,6 +24,11 @@ struct Peer {
     std::vector<Fd> descriptors;
 };
 
+// What connect throws for bytes that no listener of the module can have given out.
+inline Error wrong_address() {
+    return {IPCMARK_BAD_ARGUMENT, "this is not the address of a listener of this module in this version"};
+}
+
 // The listening side of a meeting over a listening stream socket of any family. Each connection must begin with a
 // greeting that has the token; strangers (a wrong token, garbage, silence, a connection closed at once) are turned away
 // and cost the real peers nothing, since all open connections are watched together.
