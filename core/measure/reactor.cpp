@@ -29,9 +29,18 @@ struct Watch {
     std::uint32_t tx_events = 0;
 };
 
+// Where an endpoint is between two of its steps.
+enum class Place : std::uint8_t {
+    asleep,   // epoll tells of it, or its due tick
+    stepped,  // to be armed before the next sleep
+    runnable, // has its next step without waiting
+    done,
+};
+
 struct Entry {
     EndpointDriver* driver = nullptr;
     Need need;
+    Place place = Place::asleep;
     std::array<Watch, 2> watches;
 };
 
@@ -44,9 +53,10 @@ struct Reactor::State {
     TickScale scale;
     int epoll = -1;
     std::vector<Entry> entries;
-    std::vector<std::size_t> touched; // stepped since the last wait
+    // Those in Place::stepped and Place::runnable, each once and in the order of their turns.
+    std::vector<std::size_t> stepped;
     std::vector<std::size_t> runnable;
-    std::vector<std::size_t> now_runnable; // those of the turn that is under way: kept, so that no turn allocates
+    std::vector<std::size_t> under_way; // the one of them that is gone through: kept, so that no turn allocates
     std::size_t active = 0;
     bool timed = false; // some driver has waited for a moment: the loop looks at the clock
 
@@ -89,47 +99,65 @@ struct Reactor::State {
         }
     }
 
-    void step(std::size_t index, std::uint32_t ready) noexcept {
+    // One turn of an endpoint.
+    void advance(std::size_t index, std::uint32_t ready) noexcept {
         Entry& entry = entries[index];
-        if (entry.need.done)
-            return;
         entry.need = entry.driver->step(ready);
         timed = timed || entry.need.due_tick != 0;
         if (entry.need.done) {
             --active;
-            ask(index, 0);
-        } else if (entry.need.runnable) {
-            runnable.push_back(index);
+            entry.place = Place::done;
         } else {
-            touched.push_back(index);
+            entry.place = entry.need.runnable ? Place::runnable : Place::stepped;
         }
     }
 
-    // Everything that was stepped is made ready to be slept on; what turns out to be ready already is stepped again.
-    void arm_touched() noexcept {
-        while (!touched.empty()) {
-            const std::size_t index = touched.back();
-            touched.pop_back();
-            const Need& need = entries[index].need;
-            if (need.done || need.runnable)
-                continue;
-            std::uint32_t ready = 0;
-            if (need.directions != 0) {
-                const auto status = calls.arm(entries[index].driver->endpoint(), need.directions, &ready);
-                if (status != IPCMARK_OK)
-                    ready = need.directions; // the next try tells what is wrong
-            }
-            if (ready != 0)
-                step(index, ready);
-            else
-                ask(index, need.directions);
+    void step(std::size_t index, std::uint32_t ready) noexcept {
+        advance(index, ready);
+        switch (entries[index].place) {
+        case Place::runnable:
+            runnable.push_back(index);
+            break;
+        case Place::stepped:
+            stepped.push_back(index);
+            break;
+        default:
+            ask(index, 0);
         }
+    }
+
+    // The others have their turn without it.
+    void step_if_asleep(std::size_t index, std::uint32_t ready) noexcept {
+        if (entries[index].place == Place::asleep)
+            step(index, ready);
+    }
+
+    // Everything that was stepped is made ready to be slept on. What turns out to be ready already has its next turn
+    // after all others that are: whoever went on with it at once would not look at the others while its peer keeps up.
+    void arm_stepped() noexcept {
+        for (const std::size_t index : stepped) {
+            Entry& entry = entries[index];
+            std::uint32_t ready = 0;
+            if (entry.need.directions != 0) {
+                const auto status = calls.arm(entry.driver->endpoint(), entry.need.directions, &ready);
+                if (status != IPCMARK_OK)
+                    ready = entry.need.directions; // the next try tells what is wrong
+            }
+            if (ready != 0) {
+                entry.place = Place::runnable;
+                runnable.push_back(index);
+            } else {
+                entry.place = Place::asleep;
+                ask(index, entry.need.directions);
+            }
+        }
+        stepped.clear();
     }
 
     [[nodiscard]] std::uint64_t earliest_due() const noexcept {
         std::uint64_t due = UINT64_MAX;
         for (const Entry& entry : entries) {
-            if (!entry.need.done && entry.need.due_tick != 0)
+            if (entry.place == Place::asleep && entry.need.due_tick != 0)
                 due = std::min(due, entry.need.due_tick);
         }
         return due;
@@ -138,6 +166,8 @@ struct Reactor::State {
     // Sleeps until an event, at most until a little before `due`; not at all while something is runnable.
     int wait_for_events(std::span<epoll_event> events, std::uint64_t due) const noexcept {
         const auto count = static_cast<int>(events.size());
+        if (runnable.size() == active)
+            return 0; // nobody sleeps
         if (!runnable.empty())
             return epoll_wait(epoll, events.data(), count, 0);
         // A sleep with an end costs the kernel a timer in every message. Without one a stop is seen at the next
@@ -159,47 +189,39 @@ struct Reactor::State {
     void step_due() noexcept {
         const std::uint64_t tick = now();
         for (std::size_t index = 0; index < entries.size(); ++index) {
-            const Need& need = entries[index].need;
-            if (!need.done && need.due_tick != 0 && static_cast<std::int64_t>(need.due_tick - tick) <= 0)
-                step(index, 0);
+            const std::uint64_t due = entries[index].need.due_tick;
+            if (due != 0 && static_cast<std::int64_t>(due - tick) <= 0)
+                step_if_asleep(index, 0);
         }
-    }
-
-    void step_runnable() noexcept {
-        now_runnable.swap(runnable);
-        for (const std::size_t index : now_runnable)
-            step(index, IPCMARK_POLL_RX | IPCMARK_POLL_TX);
-        now_runnable.clear();
     }
 
     void sleep_and_step() noexcept {
-        arm_touched();
-        if (active == 0)
-            return;
+        arm_stepped();
         const std::uint64_t due = timed ? earliest_due() : UINT64_MAX;
         std::array<epoll_event, 64> events;
         const int count = wait_for_events(events, due);
+        under_way.swap(runnable);
         for (int number = 0; number < count; ++number) {
-            const epoll_event& event = events[static_cast<std::size_t>(number)];
             // Errors and hang-ups come through both directions.
-            step(event.data.u64, IPCMARK_POLL_RX | IPCMARK_POLL_TX);
+            step_if_asleep(events[static_cast<std::size_t>(number)].data.u64, IPCMARK_POLL_RX | IPCMARK_POLL_TX);
         }
-        if (count == 0 && timed && runnable.empty()) {
+        if (count == 0 && timed && under_way.empty()) {
             // Nothing for a while: let every driver see the stop flag.
             for (std::size_t index = 0; index < entries.size(); ++index)
-                step(index, 0);
+                step_if_asleep(index, 0);
         }
         if (due != UINT64_MAX)
             step_due();
-        if (!runnable.empty())
-            step_runnable();
+        for (const std::size_t index : under_way)
+            step(index, IPCMARK_POLL_RX | IPCMARK_POLL_TX);
+        under_way.clear();
     }
 
     void spin_round() noexcept {
-        for (std::size_t index = 0; index < entries.size(); ++index)
-            step(index, IPCMARK_POLL_RX | IPCMARK_POLL_TX);
-        touched.clear();
-        runnable.clear();
+        for (std::size_t index = 0; index < entries.size(); ++index) {
+            if (entries[index].place != Place::done)
+                advance(index, IPCMARK_POLL_RX | IPCMARK_POLL_TX);
+        }
         spin_pause();
     }
 };
@@ -214,9 +236,9 @@ Reactor::Reactor(const ipcmark_ext_pollfd& calls, WaitPolicy wait, ClockKind clo
         state_->entries[index].driver = drivers[index];
         state_->watch(index);
     }
-    state_->touched.reserve(4 * drivers.size());
-    state_->runnable.reserve(4 * drivers.size());
-    state_->now_runnable.reserve(4 * drivers.size());
+    state_->stepped.reserve(drivers.size());
+    state_->runnable.reserve(drivers.size());
+    state_->under_way.reserve(drivers.size());
 }
 
 Reactor::~Reactor() {
@@ -228,12 +250,10 @@ void Reactor::run(std::span<EndpointDriver* const> drivers) {
     State& state = *state_;
     state.active = drivers.size();
     state.timed = false;
-    state.touched.clear();
+    state.stepped.clear();
     state.runnable.clear();
-    for (std::size_t index = 0; index < drivers.size(); ++index) {
+    for (std::size_t index = 0; index < drivers.size(); ++index)
         state.entries[index].driver = drivers[index];
-        state.entries[index].need = {};
-    }
     for (std::size_t index = 0; index < drivers.size(); ++index)
         state.step(index, 0);
     while (state.active != 0) {

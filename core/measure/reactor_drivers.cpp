@@ -57,7 +57,7 @@ public:
             receiver_.take(rx_.data(), echoing_, 0);
             echoing_ = 0;
         }
-        return Need{.directions = IPCMARK_POLL_RX};
+        return turn_ == 1 ? Need{.directions = IPCMARK_POLL_RX} : Need{.runnable = true};
     }
 
 private:

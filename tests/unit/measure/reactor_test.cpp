@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// The order in which a reactor drives endpoints, with drivers and a module that say themselves what is ready.
+#include "../catch.hpp"
+#include "measure/reactor.hpp"
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <vector>
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+namespace {
+
+using namespace ipcmark;
+
+// An endpoint as the reactor sees it: a descriptor, and what arm would say.
+struct FakeEndpoint {
+    int descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    std::uint32_t ready = 0;
+
+    FakeEndpoint() = default;
+    ~FakeEndpoint() { close(descriptor); }
+    FakeEndpoint(const FakeEndpoint&) = delete;
+    FakeEndpoint& operator=(const FakeEndpoint&) = delete;
+
+    ipcmark_endpoint* handle() { return reinterpret_cast<ipcmark_endpoint*>(this); }
+    void ring() const { REQUIRE(eventfd_write(descriptor, 1) == 0); }
+    static FakeEndpoint& of(ipcmark_endpoint* endpoint) { return *reinterpret_cast<FakeEndpoint*>(endpoint); }
+};
+
+constexpr ipcmark_ext_pollfd fake_calls{
+    .size = sizeof(ipcmark_ext_pollfd),
+    .reserved0 = 0,
+    .get_fd = [](ipcmark_endpoint* endpoint, std::uint32_t direction, int* descriptor,
+                 short* events) -> ipcmark_status {
+        *descriptor = FakeEndpoint::of(endpoint).descriptor;
+        *events = direction == IPCMARK_POLL_RX ? POLLIN : POLLOUT;
+        return IPCMARK_OK;
+    },
+    .try_send = nullptr,
+    .try_recv = nullptr,
+    .arm = [](ipcmark_endpoint* endpoint, std::uint32_t directions, std::uint32_t* ready) -> ipcmark_status {
+        *ready = FakeEndpoint::of(endpoint).ready & directions;
+        return IPCMARK_OK;
+    },
+};
+
+class FakeDriver : public EndpointDriver {
+public:
+    FakeDriver(FakeEndpoint& endpoint, std::function<Need()> next)
+        : EndpointDriver(endpoint.handle()), next_(std::move(next)) {}
+    Need step(std::uint32_t /*ready*/) noexcept override { return next_(); }
+
+private:
+    std::function<Need()> next_;
+};
+
+void drive(WaitPolicy wait, std::vector<EndpointDriver*> drivers) {
+    Reactor reactor(fake_calls, wait, ClockKind::monotonic, TickScale{}, drivers);
+    reactor.run(drivers);
+}
+
+constexpr Need wait_to_receive{.directions = IPCMARK_POLL_RX};
+constexpr Need go_on{.runnable = true};
+constexpr Need done{.done = true};
+
+// Endpoints whose peers keep up all have their turns: none has two more than another.
+TEST_CASE("endpoints that are always ready take turns", "[reactor]") {
+    const auto wait = GENERATE(WaitPolicy::block, WaitPolicy::spin);
+    const auto more = GENERATE(go_on, wait_to_receive);
+    std::array<FakeEndpoint, 3> endpoints;
+    std::array<int, 3> turns{};
+    std::vector<FakeDriver> drivers;
+    for (std::size_t at = 0; at < endpoints.size(); ++at) {
+        endpoints[at].ready = IPCMARK_POLL_RX;
+        drivers.emplace_back(endpoints[at], [&turns, at, more] {
+            ++turns[at];
+            const auto [least, most] = std::minmax_element(turns.begin(), turns.end());
+            CHECK(*most - *least <= 1);
+            return turns[at] == 100 ? done : more;
+        });
+    }
+    drive(wait, {&drivers[0], &drivers[1], &drivers[2]});
+    CHECK(turns == std::array{100, 100, 100});
+}
+
+// One that waits for its descriptor is looked at while others have work without end.
+TEST_CASE("an endpoint that sleeps is woken beside a busy one", "[reactor]") {
+    std::array<FakeEndpoint, 2> endpoints;
+    int busy = 0;
+    int woken = 0;
+    FakeDriver sleeper(endpoints[0], [&] { return ++woken == 1 ? wait_to_receive : done; });
+    FakeDriver worker(endpoints[1], [&] {
+        if (++busy == 10)
+            endpoints[0].ring();
+        return woken == 2 || busy == 1000 ? done : go_on;
+    });
+    drive(WaitPolicy::block, {&sleeper, &worker});
+    CHECK(woken == 2);
+    CHECK(busy <= 12);
+}
+
+// epoll is level triggered: a descriptor that stays readable tells of its endpoint in each round.
+TEST_CASE("what is runnable and has an event too has one turn a round", "[reactor]") {
+    std::array<FakeEndpoint, 3> endpoints;
+    std::array<int, 2> turns{};
+    endpoints[0].ring();
+    FakeDriver readable(endpoints[0], [&] {
+        CHECK(turns[0] <= turns[1] + 1);
+        ++turns[0];
+        return turns[0] == 1 ? wait_to_receive : turns[0] == 100 ? done : go_on;
+    });
+    FakeDriver plain(endpoints[1], [&] {
+        if (++turns[1] != 100)
+            return go_on;
+        endpoints[2].ring();
+        return done;
+    });
+    // As long as somebody sleeps epoll is asked in each round.
+    FakeDriver sleeper(endpoints[2], [&] { return turns[1] == 100 ? done : wait_to_receive; });
+    drive(WaitPolicy::block, {&readable, &plain, &sleeper});
+    CHECK(turns == std::array{100, 100});
+}
+
+TEST_CASE("a driver is stepped again when its tick has come, also beside a busy one", "[reactor]") {
+    std::array<FakeEndpoint, 2> endpoints;
+    const std::uint64_t due = MonotonicClock::now() + 5'000'000;
+    std::uint64_t stepped_at = 0;
+    FakeDriver paced(endpoints[0], [&] {
+        const std::uint64_t now = MonotonicClock::now();
+        if (now < due)
+            return Need{.due_tick = due};
+        stepped_at = now;
+        return done;
+    });
+    FakeDriver busy(endpoints[1], [&] { return stepped_at == 0 ? go_on : done; });
+    drive(WaitPolicy::block, {&paced, &busy});
+    CHECK(stepped_at >= due);
+}
+
+} // namespace
