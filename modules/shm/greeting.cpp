@@ -14,11 +14,19 @@ constexpr std::uint64_t piece_size = 16 * 1024;
 // A stream fills its ring. In one larger than the second-level caches (1 or 2 MiB where this was measured), what the
 // receiver reads has left the sender's own cache for the shared one, from which it comes several times as fast.
 constexpr std::uint64_t largest_stream_ring = 4 * 1024 * 1024;
-// But the rings of all endpoints together should stay in the shared cache (16 to 32 MiB where this was measured): from
-// memory, a stream is half as fast.
-constexpr std::uint64_t all_stream_rings = 16 * 1024 * 1024;
-constexpr std::uint64_t least_stream_ring = 64 * 1024;
-constexpr std::uint64_t least_records = 256; // so that neither side has to wait for the other all the time
+// What the rings of all endpoints take together, in one direction.
+struct Shares {
+    std::uint64_t all;
+    std::uint64_t least;         // of one endpoint
+    std::uint64_t least_records; // that it holds, whatever that takes
+};
+// A thread for each endpoint that finds its ring empty or full sleeps: rings are as large as they can be while all of
+// them stay in the shared cache (16 to 32 MiB where this was measured), without which a stream is half as fast.
+constexpr Shares shares_of_threads{16 * 1024 * 1024, 64 * 1024, 256};
+// One thread that polls all endpoints goes on with the next one instead, and what all of them take together is what it
+// goes through again and again: half of it gave a third more of what CPUs near each other can do. Rings that are
+// smaller still gain them little, and cost CPUs that share no cache much, which sleep more.
+constexpr Shares shares_of_polled{8 * 1024 * 1024, 64 * 1024, 128};
 // Where the host keeps few bytes under way, a ring of no more than that: the same lines are used again and again and
 // stay in the first-level caches. Larger ones gain nothing from it.
 constexpr std::uint64_t largest_tight_ring = 16 * 1024;
@@ -65,11 +73,12 @@ std::uint64_t slots_for(const kit::EndpointRequest& request, std::uint64_t fixed
 }
 
 // The size of a ring of records that nobody asked for.
-std::uint64_t chosen_size(const Records& records, std::uint64_t in_flight, std::uint32_t endpoints) {
+std::uint64_t chosen_size(const Records& records, std::uint64_t in_flight, std::uint32_t endpoints,
+                          const Shares& shares) {
     const auto least = least_capacity(records, in_flight != 0 ? in_flight : messages_if_unknown) + largest_granule;
     const bool tight = in_flight != 0 && least <= largest_tight_ring;
-    const auto share = all_stream_rings / std::max(endpoints, 1U) / largest_granule * largest_granule;
-    const auto enough = std::max(least_stream_ring, least_records * stride_of(records.piece, records.granule));
+    const auto share = shares.all / std::max(endpoints, 1U) / largest_granule * largest_granule;
+    const auto enough = std::max(shares.least, shares.least_records * stride_of(records.piece, records.granule));
     return tight ? least : std::max(std::min(std::max(share, enough), largest_stream_ring), least);
 }
 
@@ -117,7 +126,8 @@ Greeting plan(const kit::EndpointRequest& request, const Settings& settings, std
             ring.granule = largest_granule;
             bytes = slots * ring.slot + largest_granule;
         } else if (bytes == 0) {
-            bytes = chosen_size(records, request.in_flight, endpoints);
+            bytes = chosen_size(records, request.in_flight, endpoints,
+                                request.polled() ? shares_of_polled : shares_of_threads);
         } else {
             // More than one message must be in the ring at once only if the host says so; a copied one never as a
             // whole.
@@ -177,7 +187,8 @@ std::uint64_t memory_for(std::uint64_t message_size, std::uint32_t endpoints) {
         return UINT64_MAX;
     }
     const auto records = records_of(0, message_size, true);
-    return control_size + 2 * chosen_size(records, 0, endpoints);
+    return control_size + 2 * std::max(chosen_size(records, 0, endpoints, shares_of_threads),
+                                       chosen_size(records, 0, endpoints, shares_of_polled));
 }
 
 } // namespace ipcmark::shm

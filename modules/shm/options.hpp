@@ -26,7 +26,7 @@ inline constexpr std::array<ipcmark_choice, 3> huge_page_choices{{
 inline constexpr std::array<ipcmark_option, option::count> options{{
     {"ring-size", IPCMARK_TYPE_BYTES, 0, "0", 0, std::int64_t{1} << 40, nullptr, "bytes",
      "memory of the ring of each direction, at least 4K; 0: just enough for the messages under way "
-     "where that is 16K or less, else at least 4M, or less where there are more than four endpoints"},
+     "where that is 16K or less, else at least 4M, or a share of some MiB where there are many endpoints"},
     {"huge-pages", IPCMARK_TYPE_ENUM, huge_page_choices.size(), "off", 0, 0, huge_page_choices.data(), nullptr,
      "pages that the rings are made of"},
     {"numa-node", IPCMARK_TYPE_I64, 0, "-1", -1, 1023, nullptr, nullptr,
