@@ -31,6 +31,8 @@ TRANSPORTS = {
     "uds": ["-m", "uds"],
     "uds-epoll": ["-m", "uds", "--async"],
     "uds-asio": ["-m", "uds", "--async"],
+    "uds-many": ["-m", "uds", "--async"],
+    "shm-many": ["-m", "shm", "--async"],
     "uds-seqpacket": ["-m", "uds", "-O", "type=seqpacket"],
     "uds-datagram": ["-m", "uds", "-O", "type=datagram"],
     "tcp": ["-m", "tcp"],
@@ -50,6 +52,8 @@ ONLY = {
     "shm-ring-bare+batch": {"direction": "one-way"},
     "uds-epoll": {"wait": ("block",)},
     "uds-asio": {"wait": ("block",), "direction": "round-trip"},
+    "uds-many": {"wait": ("block",), "direction": "one-way"},
+    "shm-many": {"wait": ("spin",), "direction": "one-way"},
     "memcpy": {"direction": "one-way"},
     "memcpy-cached": {"direction": "one-way"},
 }
@@ -67,6 +71,11 @@ class Case:
     @property
     def exists(self):
         return all(getattr(self, name) in allowed for name, allowed in ONLY.get(self.transport, {}).items())
+
+    @property
+    def endpoints(self):
+        """Many are one thread's."""
+        return 64 if self.transport.endswith("-many") else 1
 
     @property
     def warmup(self):
@@ -93,15 +102,17 @@ class Runner:
                 "--count",
                 count,
                 "--warmup",
-                case.warmup,
+                case.warmup * case.endpoints,
             ],
             *["--direction", case.direction, "--wait", wait, "--client-cpu", client, "--server-cpu", server],
+            *["--endpoints", case.endpoints],
         ]
 
     def ipcmark_command(self, case, count):
         client, server = self.cpus[0], self.cpus[case.cpus - 1]
         return [
             *[self.ipcmark_program, "run", *TRANSPORTS[case.transport], "-s", case.size, "-i", count],
+            *["-c", case.endpoints],
             *["-w", case.warmup, f"--{case.direction}", "--wait", case.wait, "--percentiles", 50, "-q"],
             *["--client-affinity", client, "--server-affinity", server, "-o", self.document],
         ]

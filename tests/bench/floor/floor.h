@@ -19,8 +19,9 @@ struct floor_run {
     size_t size; /* bytes of a message */
     uint64_t warmup;
     uint64_t count;
-    int one_way; /* 0: round trip */
-    int spin;    /* 0: block */
+    int one_way;        /* 0: round trip */
+    int spin;           /* 0: block */
+    unsigned endpoints; /* over which the messages go; all but the transports for many have one */
 };
 
 /* What was found, in memory shared by both processes. In stamps; the receiver of the last message writes. */
@@ -41,7 +42,7 @@ struct floor_transport {
 
 extern const struct floor_transport floor_uds, floor_uds_seqpacket, floor_uds_datagram, floor_tcp, floor_shm_line,
     floor_shm_lines, floor_shm_ring, floor_shm_ring_bare, floor_pmq, floor_memcpy, floor_memcpy_cached, floor_uds_epoll,
-    floor_uds_asio;
+    floor_uds_asio, floor_uds_many, floor_shm_many;
 
 #define FLOOR_INLINE static inline __attribute__((always_inline))
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * floor TRANSPORT [--size N] [--count N] [--warmup N] [--direction round-trip|one-way] [--wait block|spin]
- *                 [--client-cpu N] [--server-cpu N]
+ *                 [--client-cpu N] [--server-cpu N] [--endpoints N]
  * runs one loop and prints one line of JSON.
  */
 #include "floor.h"
@@ -14,9 +14,9 @@
 #include <unistd.h>
 
 static const struct floor_transport* const transports[] = {
-    &floor_uds,           &floor_uds_seqpacket, &floor_uds_datagram,  &floor_tcp, &floor_shm_line,
-    &floor_shm_lines,     &floor_shm_ring,      &floor_shm_ring_bare, &floor_pmq, &floor_memcpy,
-    &floor_memcpy_cached, &floor_uds_epoll,     &floor_uds_asio};
+    &floor_uds,           &floor_uds_seqpacket, &floor_uds_datagram,  &floor_tcp,      &floor_shm_line,
+    &floor_shm_lines,     &floor_shm_ring,      &floor_shm_ring_bare, &floor_pmq,      &floor_memcpy,
+    &floor_memcpy_cached, &floor_uds_epoll,     &floor_uds_asio,      &floor_uds_many, &floor_shm_many};
 
 _Noreturn static void usage(const char* fault, const char* value) {
     fprintf(stderr, "floor: %s: %s; see the top of tests/bench/floor/main.c\n", fault, value);
@@ -71,7 +71,7 @@ int main(int argc, char** argv) {
     if (argc < 2)
         usage("which transport", "nothing given");
     const struct floor_transport* const transport = find(argv[1]);
-    struct floor_run run = {.size = 64, .warmup = 1000, .count = 10000};
+    struct floor_run run = {.size = 64, .warmup = 1000, .count = 10000, .endpoints = 1};
     int client_cpu = -1, server_cpu = -1;
     for (int i = 2; i < argc; i += 2) {
         if (i + 1 == argc)
@@ -91,11 +91,15 @@ int main(int argc, char** argv) {
             client_cpu = (int)number(value);
         else if (strcmp(name, "--server-cpu") == 0)
             server_cpu = (int)number(value);
+        else if (strcmp(name, "--endpoints") == 0)
+            run.endpoints = (unsigned)number(value);
         else
             usage("unknown option", name);
     }
-    if (run.size == 0 || run.count == 0)
-        usage("size and count", "must not be 0");
+    if (run.size == 0 || run.count == 0 || run.endpoints == 0)
+        usage("size, count and endpoints", "must not be 0");
+    if (run.endpoints != 1 && transport != &floor_uds_many && transport != &floor_shm_many)
+        usage("this transport has one endpoint", transport->name);
 
     const size_t bytes = sizeof(struct floor_results) + run.count * sizeof(uint64_t);
     struct floor_results* const results =

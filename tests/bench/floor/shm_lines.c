@@ -50,7 +50,7 @@ static struct end end_of(void* made, int side) {
 static void client(void* made, const struct floor_run* run, struct floor_results* results) {
     struct end end = end_of(made, 0);
     if (run->size == 64) /* the size is known where the copies are, as in a loop written for it */
-        loop_ping(&end, &(struct floor_run){64, run->warmup, run->count, 0, 1}, results, 1);
+        loop_ping(&end, &(struct floor_run){64, run->warmup, run->count, 0, 1, 1}, results, 1);
     else
         loop_client(&end, run, results);
 }
@@ -58,20 +58,20 @@ static void client(void* made, const struct floor_run* run, struct floor_results
 static void server(void* made, const struct floor_run* run, struct floor_results* results) {
     struct end end = end_of(made, 1);
     if (run->size == 64)
-        loop_pong(&end, &(struct floor_run){64, run->warmup, run->count, 0, 1}, 1);
+        loop_pong(&end, &(struct floor_run){64, run->warmup, run->count, 0, 1, 1}, 1);
     else
         loop_server(&end, run, results);
 }
 
 static void client_line(void* made, const struct floor_run* run, struct floor_results* results) {
     struct end end = end_of(made, 0);
-    loop_ping(&end, &(struct floor_run){0, run->warmup, run->count, 0, 1}, results, 1);
+    loop_ping(&end, &(struct floor_run){0, run->warmup, run->count, 0, 1, 1}, results, 1);
 }
 
 static void server_line(void* made, const struct floor_run* run, struct floor_results* results) {
     (void)results;
     struct end end = end_of(made, 1);
-    loop_pong(&end, &(struct floor_run){0, run->warmup, run->count, 0, 1}, 1);
+    loop_pong(&end, &(struct floor_run){0, run->warmup, run->count, 0, 1, 1}, 1);
 }
 
 const struct floor_transport floor_shm_lines = {"shm-lines", make, client, server};
