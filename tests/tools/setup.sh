@@ -106,7 +106,7 @@ build_release() {
 }
 
 # Line numbers are all that a report shows.
-sanitizer_options=(-Doptimization=1 -Ddebug=false -Dc_args=-g1 -Dcpp_args=-g1 -Db_lundef=false -Db_ndebug=false)
+sanitizer_options=(-Doptimization=1 -Ddebug=false -Dc_args=-g1 -Dcpp_args=-g1 -Db_lundef=false -Db_ndebug=false -Db_pch=true)
 
 # build_sanitized asan|tsan. By clang, the release build being gcc's: both see all the code, and with the sanitizers gcc
 # takes thrice as long.
