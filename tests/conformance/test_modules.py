@@ -28,7 +28,9 @@ def has_ipv6():
         return False
 
 
-@pytest.mark.parametrize(("name", "options"), VARIANTS, ids=lambda value: "-".join(value) if value else "default")
+@pytest.mark.parametrize(
+    ("name", "options"), VARIANTS, ids=lambda value: value if isinstance(value, str) else ",".join(value) or "default"
+)
 def test_module_keeps_the_contract(ipcmark, name, options):
     module = BUILD_ROOT / "modules" / name / f"{name}.so"
     if not module.exists():

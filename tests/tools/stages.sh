@@ -39,7 +39,9 @@ stage_meson() {
     esac
     say "tests: $name"
     rm -rf "$folder/meson-logs/testlog.json" "$folder/sanitizer-reports"
-    "${wrapper[@]}" meson test -C "$folder" --no-rebuild --print-errorlogs "${arguments[@]}" </dev/null || status=$?
+    # Half of the time tests wait for something to happen.
+    "${wrapper[@]}" meson test -C "$folder" --no-rebuild --print-errorlogs --num-processes $(($(nproc) * 3 / 2)) \
+        "${arguments[@]}" </dev/null || status=$?
     cp "$folder/meson-logs/testlog.json" "$reports/$name.testlog.json" || status=1
     # Of processes of which no test looks at the end.
     local report
