@@ -199,11 +199,22 @@ public:
     Need step(std::uint32_t ready) noexcept override {
         if (this->ending_)
             return this->step_end();
-        if ((ready & IPCMARK_POLL_RX) != 0 && awaited_ != this->next_) {
-            if (const Need need = receive(); need.done)
-                return need;
+        Need need = send();
+        if ((ready & IPCMARK_POLL_RX) == 0)
+            return need;
+        // Each reply makes room for the next message, which goes at once: with all replies taken first the window would
+        // not be full meanwhile. The others have their turn after a window's replies.
+        for (std::size_t turn = 0; turn < stamps_.size() && awaited_ != this->next_ && !need.done; ++turn) {
+            std::size_t size = 0;
+            const auto status = this->calls_->try_recv(this->endpoint(), rx_.data(), this->size_, &size);
+            if (status == IPCMARK_WOULD_BLOCK)
+                break;
+            if (status != IPCMARK_OK)
+                return this->stop_with(status, "try_recv");
+            received(size);
+            need = send();
         }
-        return send();
+        return need;
     }
 
 private:
@@ -219,24 +230,14 @@ private:
         now_ = Clock::now();
     }
 
-    // Takes the replies that are there: all of them, but with a window of 1 there is only one.
-    Need receive() noexcept {
-        do {
-            std::size_t size = 0;
-            const auto status = this->calls_->try_recv(this->endpoint(), rx_.data(), this->size_, &size);
-            if (status == IPCMARK_WOULD_BLOCK)
-                return {};
-            if (status != IPCMARK_OK)
-                return this->stop_with(status, "try_recv");
-            now_ = Clock::now();
-            take(size);
-            ++awaited_;
-            this->cpus_.look();
-            closing_ = closing_ || now_ >= this->deadline_ || this->stop_asked();
-            if (this->delay_ticks_ != 0)
-                this->not_before_ = now_ + this->delay_ticks_;
-        } while (awaited_ != this->next_);
-        return {};
+    void received(std::size_t size) noexcept {
+        now_ = Clock::now();
+        take(size);
+        ++awaited_;
+        this->cpus_.look();
+        closing_ = closing_ || now_ >= this->deadline_ || this->stop_asked();
+        if (this->delay_ticks_ != 0)
+            this->not_before_ = now_ + this->delay_ticks_;
     }
 
     void take(std::size_t size) noexcept {

@@ -186,6 +186,24 @@ def test_a_message_that_came_damaged_is_one_error_and_not_lost(ipcmark, witness,
 
 
 @both_modes
+def test_each_reply_makes_room_for_the_next_message_at_once(ipcmark, witness, mode):
+    """On one CPU several replies wait for the client. Whoever took all of them first would measure a window that is
+    not full, with latencies and a rate that do not belong together."""
+    window = 8
+    document = ipcmark.measure(
+        *[*witness.arguments(), mode, "-s", 64, "-i", 3000, "-w", 100, "--window", window, "--round-trip"],
+        *["--server-affinity", 0, "--client-affinity", 0],
+    )
+    first = 100 + DROPPED
+    sends = witness.of(Event.SEND, is_server=False)[first:][:3000]
+    receives = witness.of(Event.RECV, is_server=False)[first:][:3000]
+    late = [i for i in range(3000 - window) if sends[i + window].begin_ns > receives[i + 1].begin_ns]
+    assert not late
+    law = next(check for check in direction_of(document, "round_trip")["audit"] if check["id"] == "littles-law")
+    assert law["verdict"] == "ok", law
+
+
+@both_modes
 def test_late_reply_is_one_slow_sample_and_shifts_none(ipcmark, witness, mode):
     document = ipcmark.measure(
         *witness.arguments(stall_at=100, stall="300ms"), mode, "-s", 64, "-i", 200, "-w", 10, "--round-trip"
