@@ -263,6 +263,9 @@ private:
                     return need;
                 if (closing_)
                     continue;
+                // What fills the window follows no reply, and others may have had their turns since the round began.
+                if (this->next_ - this->first_ < stamps_.size())
+                    now_ = Clock::now();
                 stamps_[this->next_ % stamps_.size()] = now_;
                 write_envelope(this->tx_.data(), this->size_, now_, this->next_);
                 this->sending_ = true;

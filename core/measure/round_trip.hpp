@@ -193,11 +193,12 @@ private:
         return {};
     }
 
+    // There is no send delay with a window above 1: validate() refuses it.
     LoopEnd windowed(Recorder& recorder, std::uint64_t first, std::uint64_t last, std::uint64_t deadline,
                      const Schedule* schedule) {
         const std::uint64_t window = settings_.window;
         std::uint64_t awaited = first;
-        std::uint64_t now = Clock::now();
+        std::uint64_t now = 0;
         bool ending = false;
         for (;;) {
             while (!ending && next_ != last && next_ - awaited < window) {
@@ -216,6 +217,8 @@ private:
                         ending = true;
                         break;
                     }
+                } else if (next_ - first < window) {
+                    now = Clock::now(); // what fills the window follows no reply
                 }
                 stamps_[next_ % window] = now;
                 if (const LoopEnd end = send(next_, now); end.status != IPCMARK_OK) [[unlikely]]
@@ -241,8 +244,6 @@ private:
                 return {status, "release"};
             cpus_.look();
             ending = ending || now >= deadline || stop().load(std::memory_order_relaxed) != 0;
-            if (delay_ticks_ != 0 && !ending) [[unlikely]]
-                now = wait_until<Clock>(now + delay_ticks_, context_->memory->scale(), settings_.wait, stop());
         }
     }
 

@@ -204,6 +204,21 @@ def test_each_reply_makes_room_for_the_next_message_at_once(ipcmark, witness, mo
 
 
 @both_modes
+@pytest.mark.parametrize("window", [8, 64])
+def test_what_fills_a_window_has_stamps_of_its_own(ipcmark, witness, mode, window):
+    """The first message is slow to go; those after it in the window have not begun by then."""
+    document = ipcmark.measure(
+        *witness.arguments(stall_request_at=10 + DROPPED + 1, stall="300ms"),
+        *[mode, "-s", 64, "-i", 200, "-w", 10, "--window", window, "--round-trip"],
+    )
+    latency = direction_of(document, "round_trip")["latency"]
+    slow = sum(count for low, _, count in latency["histogram"] if low >= 299_000_000)
+    assert latency["total_samples"] == 200
+    # This machine may have stalls of its own.
+    assert 1 <= slow < window
+
+
+@both_modes
 def test_late_reply_is_one_slow_sample_and_shifts_none(ipcmark, witness, mode):
     document = ipcmark.measure(
         *witness.arguments(stall_at=100, stall="300ms"), mode, "-s", 64, "-i", 200, "-w", 10, "--round-trip"
