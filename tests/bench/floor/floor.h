@@ -85,6 +85,13 @@ FLOOR_INLINE uint64_t floor_get_stamp(const unsigned char* message, size_t size)
     return stamp;
 }
 
+static inline void floor_need_one_way(const struct floor_run* run, const char* transport) {
+    if (!run->one_way) {
+        fprintf(stderr, "floor: %s is one way\n", transport);
+        exit(2);
+    }
+}
+
 /* Memory for a message, every page of it touched. */
 static inline unsigned char* floor_message(size_t size) {
     void* memory = NULL;

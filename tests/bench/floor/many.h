@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One thread a side that drives many endpoints in turns, one way: what the asynchronous mode with `--endpoints N` is
- * compared with. For a file that has defined
+/* One thread a side that drives many endpoints in turns, one way: what the asynchronous mode with `-c N` is compared
+ * with. For a file that has defined
  *   struct end                                            one process's end of one endpoint
  *   floor_try_put(struct end*, const void*, size_t)       sends a message, or returns 0
  *   floor_try_take(struct end*, void*, size_t)            receives one, or returns 0
- *   floor_idle(struct end*, unsigned, int)                after a round in which nothing moved; last: 1 to send */
+ *   floor_idle(struct end* ends)                          after a round in which nothing moved */
 #include "floor.h"
 
 enum { many_turn = 64 }; /* messages of one endpoint before the next has its turn: as many as ipcmark lets go */
@@ -30,7 +30,7 @@ FLOOR_INLINE void many_send(struct end* ends, const struct floor_run* run, uint6
             }
         }
         if (all == before)
-            floor_idle(ends, run->endpoints, 1);
+            floor_idle(ends);
     }
     free(left);
     free(message);
@@ -54,16 +54,9 @@ FLOOR_INLINE void many_receive(struct end* ends, const struct floor_run* run, ui
             }
         }
         if (all == before)
-            floor_idle(ends, run->endpoints, 0);
+            floor_idle(ends);
     }
     if (results != NULL)
         results->last = now;
     free(message);
-}
-
-static inline void many_need_one_way(const struct floor_run* run) {
-    if (!run->one_way) {
-        fprintf(stderr, "floor: many endpoints are one way\n");
-        exit(2);
-    }
 }

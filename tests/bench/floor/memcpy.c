@@ -8,10 +8,7 @@
 enum { region_bytes = 32 << 20, ring_bytes = 1 << 20 };
 
 static void* make(const struct floor_run* run) {
-    if (!run->one_way) {
-        fprintf(stderr, "floor: memcpy is one way\n");
-        exit(2);
-    }
+    floor_need_one_way(run, "memcpy");
     return floor_shared(2 * (region_bytes + run->size));
 }
 

@@ -47,31 +47,42 @@ static struct end end_of(void* made, int side) {
     return (struct end){mails[side], mails[1 - side], 0, 0};
 }
 
+/* The same run with a size that is known where the copies are, as in a loop written for it. */
+FLOOR_INLINE struct floor_run with_size(const struct floor_run* run, size_t size) {
+    struct floor_run same = *run;
+    same.size = size;
+    return same;
+}
+
 static void client(void* made, const struct floor_run* run, struct floor_results* results) {
     struct end end = end_of(made, 0);
-    if (run->size == 64) /* the size is known where the copies are, as in a loop written for it */
-        loop_ping(&end, &(struct floor_run){64, run->warmup, run->count, 0, 1, 1}, results, 1);
+    const struct floor_run line = with_size(run, 64);
+    if (run->size == 64)
+        loop_ping(&end, &line, results, 1);
     else
         loop_client(&end, run, results);
 }
 
 static void server(void* made, const struct floor_run* run, struct floor_results* results) {
     struct end end = end_of(made, 1);
+    const struct floor_run line = with_size(run, 64);
     if (run->size == 64)
-        loop_pong(&end, &(struct floor_run){64, run->warmup, run->count, 0, 1, 1}, 1);
+        loop_pong(&end, &line, 1);
     else
         loop_server(&end, run, results);
 }
 
 static void client_line(void* made, const struct floor_run* run, struct floor_results* results) {
     struct end end = end_of(made, 0);
-    loop_ping(&end, &(struct floor_run){0, run->warmup, run->count, 0, 1, 1}, results, 1);
+    const struct floor_run bare = with_size(run, 0);
+    loop_ping(&end, &bare, results, 1);
 }
 
 static void server_line(void* made, const struct floor_run* run, struct floor_results* results) {
     (void)results;
     struct end end = end_of(made, 1);
-    loop_pong(&end, &(struct floor_run){0, run->warmup, run->count, 0, 1, 1}, 1);
+    const struct floor_run bare = with_size(run, 0);
+    loop_pong(&end, &bare, 1);
 }
 
 const struct floor_transport floor_shm_lines = {"shm-lines", make, client, server};

@@ -42,15 +42,15 @@ FLOOR_INLINE int floor_try_take(struct end* end, void* data, size_t size) {
     return 1;
 }
 
-FLOOR_INLINE void floor_idle(struct end* ends, unsigned endpoints, int sending) {
-    (void)ends, (void)endpoints, (void)sending;
+FLOOR_INLINE void floor_idle(struct end* ends) {
+    (void)ends;
     floor_pause();
 }
 
 #include "many.h"
 
 static void* make(const struct floor_run* run) {
-    many_need_one_way(run);
+    floor_need_one_way(run, "shm-many");
     if (!run->spin)
         errno = ENOTSUP, floor_fail("shm-many spins: --wait block");
     const size_t stride = (run->size + 63) / 64 * 64;

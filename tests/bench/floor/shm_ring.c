@@ -97,10 +97,7 @@ static void server(void* made, const struct floor_run* run, struct floor_results
 }
 
 static void* make_bare(const struct floor_run* run) {
-    if (!run->one_way) {
-        fprintf(stderr, "floor: shm-ring-bare is one way\n");
-        exit(2);
-    }
+    floor_need_one_way(run, "shm-ring-bare");
     return make(run);
 }
 

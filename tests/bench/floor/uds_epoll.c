@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A bare epoll loop over non-blocking stream sockets: what the asynchronous mode with one endpoint is compared with. */
-#include "floor.h"
+#include "nonblocking_socket.h"
 
 #include <fcntl.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 struct end {
@@ -27,30 +26,16 @@ FLOOR_INLINE void wait_for(struct end* end, uint32_t events) {
 
 FLOOR_INLINE void floor_put(struct end* end, const void* message, size_t size, int spin) {
     (void)spin;
-    for (size_t done = 0; done < size;) {
-        const ssize_t count = send(end->fd, (const char*)message + done, size - done, MSG_NOSIGNAL);
-        if (count > 0)
-            done += (size_t)count;
-        else if (errno == EAGAIN)
-            wait_for(end, EPOLLOUT);
-        else if (errno != EINTR)
-            floor_fail("send");
-    }
+    for (size_t done = 0; !socket_try_put(end->fd, &done, message, size);)
+        wait_for(end, EPOLLOUT);
 }
 
 /* Waits first where a message cannot be there yet (a round trip), tries first where it may be (a stream). */
 FLOOR_INLINE void take(struct end* end, void* message, size_t size, int try_first) {
-    for (size_t done = 0; done < size;) {
-        if (done == 0 && !try_first)
-            wait_for(end, EPOLLIN);
-        const ssize_t count = recv(end->fd, (char*)message + done, size - done, 0);
-        if (count > 0)
-            done += (size_t)count;
-        else if (count < 0 && errno == EAGAIN)
-            wait_for(end, EPOLLIN);
-        else if (count == 0 || errno != EINTR)
-            floor_fail("recv");
-    }
+    if (!try_first)
+        wait_for(end, EPOLLIN);
+    for (size_t done = 0; !socket_try_take(end->fd, &done, message, size);)
+        wait_for(end, EPOLLIN);
 }
 
 /* loops.h asks for a spinning and a blocking loop; here `spin` tells the two ways to begin apart. */

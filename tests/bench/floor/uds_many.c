@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Stream sockets under one epoll instance a side. */
-#include "floor.h"
+#include "nonblocking_socket.h"
 
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 struct end {
@@ -13,36 +12,15 @@ struct end {
 };
 
 FLOOR_INLINE int floor_try_put(struct end* end, const void* message, size_t size) {
-    while (end->done < size) {
-        const ssize_t count = send(end->fd, (const char*)message + end->done, size - end->done, MSG_NOSIGNAL);
-        if (count > 0)
-            end->done += (size_t)count;
-        else if (errno == EAGAIN)
-            return 0;
-        else if (errno != EINTR)
-            floor_fail("send");
-    }
-    end->done = 0;
-    return 1;
+    return socket_try_put(end->fd, &end->done, message, size);
 }
 
 FLOOR_INLINE int floor_try_take(struct end* end, void* message, size_t size) {
-    while (end->done < size) {
-        const ssize_t count = recv(end->fd, (char*)message + end->done, size - end->done, 0);
-        if (count > 0)
-            end->done += (size_t)count;
-        else if (count < 0 && errno == EAGAIN)
-            return 0;
-        else if (count == 0 || errno != EINTR)
-            floor_fail("recv");
-    }
-    end->done = 0;
-    return 1;
+    return socket_try_take(end->fd, &end->done, message, size);
 }
 
 /* The epoll instance of a side watches for the one thing that this side does. */
-FLOOR_INLINE void floor_idle(struct end* ends, unsigned endpoints, int sending) {
-    (void)endpoints, (void)sending;
+FLOOR_INLINE void floor_idle(struct end* ends) {
     struct epoll_event event;
     while (epoll_wait(ends[0].epoll, &event, 1, -1) < 0)
         if (errno != EINTR)
@@ -54,7 +32,7 @@ FLOOR_INLINE void floor_idle(struct end* ends, unsigned endpoints, int sending) 
 static int (*pairs)[2];
 
 static void* make(const struct floor_run* run) {
-    many_need_one_way(run);
+    floor_need_one_way(run, "uds-many");
     if (run->spin)
         errno = ENOTSUP, floor_fail("uds-many sleeps: --wait spin");
     pairs = calloc(run->endpoints, sizeof *pairs);
