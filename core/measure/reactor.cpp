@@ -252,10 +252,10 @@ void Reactor::run(std::span<EndpointDriver* const> drivers) {
     state.timed = false;
     state.stepped.clear();
     state.runnable.clear();
-    for (std::size_t index = 0; index < drivers.size(); ++index)
+    for (std::size_t index = 0; index < drivers.size(); ++index) {
         state.entries[index].driver = drivers[index];
-    for (std::size_t index = 0; index < drivers.size(); ++index)
         state.step(index, 0);
+    }
     while (state.active != 0) {
         if (state.wait == WaitPolicy::spin)
             state.spin_round();

@@ -227,7 +227,6 @@ private:
     void round_begun() noexcept override {
         awaited_ = this->next_;
         closing_ = false;
-        now_ = Clock::now();
     }
 
     void received(std::size_t size) noexcept {
