@@ -116,6 +116,8 @@ public:
 
     ipcmark_status peek(Record& /*record*/) noexcept {
         const auto head = cursor_.header().load(std::memory_order_acquire);
+        // The payload is mostly in a line of its own: both come at once, instead of the second after the first.
+        __builtin_prefetch(cursor_.payload());
         if (head == cursor_.expected()) {
             told_->store(cursor_.taken().load(std::memory_order_relaxed), std::memory_order_release);
             return IPCMARK_OK;
