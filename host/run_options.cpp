@@ -186,8 +186,8 @@ const std::vector<RunOption>& table() {
              }
          }},
         {{"--buffer-size", "SIZE", one, module_group,
-          "Size of the transport's buffers, for the modules that have them; the others get a warning. Default: the "
-          "module's.",
+          "Size of the transport's buffers (for shm of each ring), for the modules that have them; the others get a "
+          "warning. Default: the module's.",
           ""},
          test,
          [](RunSettings& s, const Values& v) {

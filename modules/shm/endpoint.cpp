@@ -141,7 +141,7 @@ ipcmark_status Endpoint::unknown_token() const noexcept {
 
 ipcmark_value Endpoint::effective_option(std::uint32_t index) const {
     switch (index) {
-    case option::ring_size:
+    case option::buffer_size:
         return kit::value_of_bytes(layout_.rings[side_].capacity + largest_granule);
     case option::huge_pages: {
         const auto page = memory_.page();

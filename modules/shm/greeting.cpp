@@ -120,7 +120,7 @@ Greeting plan(const kit::EndpointRequest& request, const Settings& settings, std
         greeting.piece[i] = records.piece;
         ring.granule = records.granule;
         ring.offset = layout.total;
-        auto bytes = settings.ring_size;
+        auto bytes = settings.buffer_size;
         if (const auto slots = slots_for(request, greeting.fixed_size[i]); bytes == 0 && slots != 0) {
             ring.slot = slot_for(greeting.fixed_size[i]);
             ring.granule = largest_granule;
@@ -135,7 +135,7 @@ Greeting plan(const kit::EndpointRequest& request, const Settings& settings, std
                                                      : 2 * stride_of(records.piece, records.granule) + records.granule;
             if (bytes < least + largest_granule) {
                 if (request.loaned() || request.in_flight > 1) {
-                    throw kit::Error(IPCMARK_BAD_ARGUMENT, "ring-size " + std::to_string(bytes) +
+                    throw kit::Error(IPCMARK_BAD_ARGUMENT, "buffer-size " + std::to_string(bytes) +
                                                                " does not hold the messages under way; give "
                                                                "at least " +
                                                                std::to_string(least + largest_granule) +

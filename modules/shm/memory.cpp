@@ -46,7 +46,7 @@ void check_available(std::uint64_t bytes) {
         throw kit::Error(IPCMARK_NO_MEMORY,
                          "the rings of an endpoint take " + in_mib(bytes) + ", only " + in_mib(available) +
                              " are available; use smaller messages, fewer endpoints or a smaller "
-                             "ring-size",
+                             "buffer-size",
                          ENOMEM);
     }
 }

@@ -66,12 +66,24 @@ def test_the_percentiles_are_those_that_were_asked(ipcmark):
 
 
 def test_a_buffer_size_without_effect_is_not_reported_as_one(ipcmark):
-    with_it, without = ipcmark.measure("-m", "uds,shm", "-i", 100, "--buffer-size", "64K")["results"]
-    assert with_it["test_config"]["buffer_size"] == 65536
+    *with_it, without = ipcmark.measure("-m", "uds,shm,pmq", "-i", 100, "--buffer-size", "64K")["results"]
+    assert [result["test_config"]["buffer_size"] for result in with_it] == [65536, 65536]
     assert without["test_config"]["buffer_size"] == 0
-    ignored = [[w for w in r["warnings"] if w["code"] == "buffer-size-ignored"] for r in (with_it, without)]
-    assert ignored[0] == []
-    assert "'shm'" in ignored[1][0]["cause"] and "64KiB" in ignored[1][0]["cause"]
+    *of_others, ignored = [
+        [w for w in result["warnings"] if w["code"] == "buffer-size-ignored"] for result in (*with_it, without)
+    ]
+    assert of_others == [[], []]
+    assert "'pmq'" in ignored[0]["cause"] and "64KiB" in ignored[0]["cause"]
+
+
+def test_no_more_is_under_way_in_shared_memory_than_its_buffers_hold(ipcmark):
+    """Little's law: the mean latency times the rate is what is under way on average."""
+    for size in (16384, 1 << 20):
+        run = ipcmark.measure("-m", "shm", "--one-way", "-s", "1K", "-d", "300ms", "--buffer-size", size)
+        measured = run["results"][0]["one_way_results"]
+        under_way_bytes = measured["latency"]["mean_ns"] / 1e9 * measured["throughput"]["bytes_per_second"]
+        in_the_hands_of_both_sides = 2 * 1024
+        assert under_way_bytes < 1.05 * (size + in_the_hands_of_both_sides)
 
 
 def test_names_that_are_no_text_are_used_as_they_are_and_spoil_no_document(ipcmark):

@@ -66,7 +66,7 @@ std::vector<Transport> all() {
                                        {"tcp", {}},
                                        {"tcp", {{"host", "::1"}}},
                                        {"shm", {}},
-                                       {"shm", {{"ring-size", "8192"}}},
+                                       {"shm", {{"buffer-size", "8192"}}},
                                        // fs.mqueue.msgsize_max as the kernel sets it
                                        {"pmq", {}, 8192},
                                        {"pmq", {{"depth", "4"}, {"priority", "5"}}, 8192}};

@@ -26,7 +26,7 @@ ipcmark_endpoint_params params_of(std::uint64_t size, std::uint64_t fixed, std::
 
 Greeting planned(const ipcmark_endpoint_params& params) {
     ipcmark_value values[option::count]{};
-    values[option::ring_size] = kit::value_of_bytes(0);
+    values[option::buffer_size] = kit::value_of_bytes(0);
     values[option::huge_pages] = kit::value_of_u64(0, IPCMARK_TYPE_ENUM);
     values[option::numa_node] = {IPCMARK_TYPE_I64, 1, {}};
     values[option::numa_node].as.i64 = -1;

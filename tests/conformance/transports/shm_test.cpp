@@ -112,7 +112,7 @@ TEST_CASE("messages are written and read in place in every size", "[shm]") {
 TEST_CASE("loans of changing sizes, some given back or committed smaller, keep the order through many laps", "[shm]") {
     constexpr unsigned count = 20'000;
     const auto shape = loaned(9000, 0);
-    Listening listening({"shm", {{"ring-size", "65536"}}}, shape.max_size);
+    Listening listening({"shm", {{"buffer-size", "65536"}}}, shape.max_size);
     const auto size_of = [](unsigned i) { return std::size_t{1} + i * 7919U % 9000U; };
     Child peer([&] {
         const auto end = listening.connect(shape);
@@ -200,11 +200,11 @@ TEST_CASE("an endpoint that was not made for loans refuses them", "[shm]") {
 TEST_CASE("a message of 64 MiB goes there and back whole, also through a ring of 64 KiB", "[shm]") {
     for (const auto* ring : {"0", "65536"}) {
         for (const bool polled : {false, true}) {
-            INFO("ring-size " << ring << ", polled " << polled);
+            INFO("buffer-size " << ring << ", polled " << polled);
             constexpr std::size_t size = 64 << 20;
             const Shape shape{size, size, size, IPCMARK_WAIT_ADAPTIVE,
                               polled ? std::uint32_t{IPCMARK_ENDPOINT_POLLED} : 0};
-            Listening listening({"shm", {{"ring-size", ring}}}, size);
+            Listening listening({"shm", {{"buffer-size", ring}}}, size);
             Child peer([&] {
                 const auto end = listening.connect(shape);
                 if (polled) {
@@ -232,7 +232,7 @@ TEST_CASE("a peer killed in the middle of a message is told after the whole ones
         INFO("wait policy " << wait);
         constexpr std::size_t size = 1 << 20;
         const Shape shape{size, 0, 0, wait, 0};
-        Listening listening({"shm", {{"ring-size", "65536"}}}, size);
+        Listening listening({"shm", {{"buffer-size", "65536"}}}, size);
         Child peer([&] {
             const auto end = listening.connect(shape);
             end->must_send(pattern(100, 1));
@@ -256,7 +256,7 @@ TEST_CASE("a receiver killed in the middle of a message lets the sender go", "[s
         INFO("wait policy " << wait);
         constexpr std::size_t size = 256 << 20;
         const Shape shape{size, 0, 0, wait, 0};
-        Listening listening({"shm", {{"ring-size", "65536"}}}, size);
+        Listening listening({"shm", {{"buffer-size", "65536"}}}, size);
         Child peer([&] {
             const auto end = listening.connect(shape);
             std::thread killer([] {
@@ -284,10 +284,10 @@ TEST_CASE("a receiver killed in the middle of a message lets the sender go", "[s
 TEST_CASE("no wake-up is lost between an arming and a step of the peer", "[shm]") {
     // Records in a large and a small ring, and slots.
     for (const auto& [ring, in_flight] : {std::pair{"0", 0U}, {"4096", 0U}, {"0", 8U}}) {
-        INFO("ring-size " << ring << ", under way " << in_flight);
+        INFO("buffer-size " << ring << ", under way " << in_flight);
         constexpr unsigned count = 20'000;
         const Shape shape{300, 300, 300, IPCMARK_WAIT_BLOCK, IPCMARK_ENDPOINT_POLLED, in_flight};
-        Listening listening({"shm", {{"ring-size", ring}}}, shape.max_size);
+        Listening listening({"shm", {{"buffer-size", ring}}}, shape.max_size);
         const auto dally = [](std::minstd_rand& random) {
             for (auto turns = random() % 300; turns > 0; --turns) {
                 std::atomic_signal_fence(std::memory_order_seq_cst);
@@ -332,7 +332,7 @@ TEST_CASE("no wake-up is lost between falling asleep and a step of the peer", "[
         constexpr unsigned count = 30'000;
         const auto fixed = slots != 0 ? std::uint64_t{200} : 0;
         const Shape shape{200, fixed, fixed, static_cast<std::uint32_t>(wait), 0, slots};
-        Listening listening({"shm", {{"ring-size", slots != 0 ? "0" : "4096"}}}, shape.max_size);
+        Listening listening({"shm", {{"buffer-size", slots != 0 ? "0" : "4096"}}}, shape.max_size);
         // Each side sends and receives on a thread of its own, in bursts, so that both ends of both rings sleep.
         const auto size_of = [fixed](unsigned i) { return fixed != 0 ? fixed : 1 + i % 200; };
         const auto run = [&](Endpoint& end, unsigned seed) {
@@ -370,7 +370,7 @@ TEST_CASE("whatever a peer writes into the memory, a call ends in an error at wo
         const Shape shape{
             3000,           fixed, fixed, IPCMARK_WAIT_SPIN, direct ? std::uint32_t{IPCMARK_ENDPOINT_LOANED} : 0,
             slots ? 2U : 0U};
-        Listening listening({"shm", {{"ring-size", slots ? "0" : "16384"}}}, shape.max_size);
+        Listening listening({"shm", {{"buffer-size", slots ? "0" : "16384"}}}, shape.max_size);
         Child peer([&] {
             std::mt19937_64 random(seed);
             const auto end = listening.connect(shape);
@@ -443,10 +443,11 @@ TEST_CASE("rings that cannot be are refused with the reason", "[shm]") {
         }
         return "none";
     };
-    CHECK(refusal({"shm", {{"ring-size", "100"}}}, {64}).find("at least 4K") != std::string::npos);
-    CHECK(refusal({"shm", {{"ring-size", "65536"}}}, loaned(1 << 20, 0)).find("ring-size 65536") != std::string::npos);
+    CHECK(refusal({"shm", {{"buffer-size", "100"}}}, {64}).find("at least 4K") != std::string::npos);
+    CHECK(refusal({"shm", {{"buffer-size", "65536"}}}, loaned(1 << 20, 0)).find("buffer-size 65536") !=
+          std::string::npos);
     CHECK(refusal({"shm", {{"numa-node", "1000"}}}, {64}).find("no NUMA node 1000") != std::string::npos);
-    const auto too_much = refusal({"shm", {{"ring-size", "1000000000000"}}}, {64});
+    const auto too_much = refusal({"shm", {{"buffer-size", "1000000000000"}}}, {64});
     CHECK(too_much.find("MiB are available") != std::string::npos);
     const auto free_huge_pages = [] {
         std::ifstream file("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages");
@@ -460,7 +461,7 @@ TEST_CASE("rings that cannot be are refused with the reason", "[shm]") {
 }
 
 TEST_CASE("the rings are where and what the options say", "[shm]") {
-    Listening listening({"shm", {{"ring-size", "3M"}, {"numa-node", "0"}}}, 1000);
+    Listening listening({"shm", {{"buffer-size", "3M"}, {"numa-node", "0"}}}, 1000);
     const auto there = listening.connect({1000});
     const auto here = listening.accept({1000});
     for (const auto* end : {there.get(), here.get()}) {
