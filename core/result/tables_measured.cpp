@@ -140,7 +140,7 @@ std::span<const Field<Throughput>> Table<Throughput>::fields() {
         make_field<T>(In::both, "duration_ns", "ns", "Length of the measured window.",
                       [](const T& t) { return t.duration_ns; }),
         make_field<T>(In::ipcmark, "peak_bytes_per_second", "bytes/s",
-                      "The best 100 ms; the average where the run is shorter.",
+                      "The best 100 ms, or longer where those are fewer than 20 messages; the average where the run is shorter.",
                       [](const T& t) { return t.peak_bytes_per_second; }),
     };
     return fields;

@@ -36,8 +36,11 @@ void ProgressWatch::look() {
     for (unsigned endpoint = 0; endpoint < job_.endpoints; ++endpoint) {
         const Slot& server = memory_.slot(Role::server, endpoint);
         const Slot& client = memory_.slot(Role::client, endpoint);
+        // The warm-up counts what it sends in the same place.
+        const bool measuring = client.phase.load(std::memory_order_acquire) >= Phase::measuring;
         messages += arrivals_here ? memory_.slot(arriving, endpoint).received.load(std::memory_order_relaxed)
-                                  : client.sent.load(std::memory_order_relaxed);
+                    : measuring   ? client.sent.load(std::memory_order_relaxed)
+                                  : 0;
         moved += server.consumed.load(std::memory_order_relaxed) + client.sent.load(std::memory_order_relaxed) +
                  client.received.load(std::memory_order_relaxed) +
                  static_cast<std::uint64_t>(client.phase.load(std::memory_order_relaxed)) +
@@ -56,11 +59,13 @@ void ProgressWatch::look() {
         slice_messages_ = messages;
         return;
     }
-    // A shorter slice would make a burst after a pause look like a rate.
+    // A shorter slice would make a burst after a pause look like a rate, and one of few messages would count a whole
+    // one that took longer than the slice.
+    constexpr std::uint64_t fewest_messages = 20;
     const auto slice = now - slice_begin_;
-    if (slice < 100ms)
+    if (slice < 100ms || messages < slice_messages_ + fewest_messages)
         return;
-    slice_rate_ = static_cast<double>(messages - slice_messages_) / std::chrono::duration<double>(slice).count();
+    slice_rate_ = static_cast<double>(messages - slice_messages_ - 1) / std::chrono::duration<double>(slice).count();
     peak_ = std::max(peak_, slice_rate_);
     slice_begin_ = before;
     slice_messages_ = messages;
