@@ -35,6 +35,12 @@ public:
             note(last_ = *current_);
     }
 
+    // At the beginning of the measured window: what was seen before is forgotten.
+    void begin_window() noexcept {
+        slot_->cpus_used = {};
+        look_always();
+    }
+
     void look_always() noexcept {
         const int cpu = sched_getcpu();
         if (cpu >= 0)

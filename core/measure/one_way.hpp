@@ -169,7 +169,7 @@ template <class Clock, class Sender> LoopEnd send_one_way(const LoopContext& con
     slot.first_send_tick.store(open_loop ? schedule.base_tick : begin, std::memory_order_relaxed);
     source.begin(first, deadline, open_loop ? &schedule : nullptr, settings.delay_ticks);
     end = sender.run(source, first, last, next, cpus);
-    cpus.look_always();
+    cpus.begin_window();
     phases.finish();
     if (end.status == IPCMARK_OK && !settings.loopback)
         end = sender.send_end(next);

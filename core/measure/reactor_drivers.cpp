@@ -360,7 +360,7 @@ template <class Clock, class Driver> void run_clients(std::span<const LoopContex
         slot.sent.store(0, std::memory_order_relaxed);
         slot.corrupted = 0;
         slot.empty_window_ticks = 0;
-        driver->cpus().look_always();
+        driver->cpus().begin_window();
     }
     // One thread drives all: what it used is noted once, for the first endpoint.
     drivers[0]->phases().begin_measuring();

@@ -171,7 +171,7 @@ private:
             if (expected > warmup_)
                 (void)tracker_.arrived(expected - 1);
         }
-        cpus_.look_always();
+        cpus_.begin_window();
         usage_begin_ = thread_usage();
         slot_->phase.store(Phase::measuring, std::memory_order_release);
     }

@@ -63,7 +63,7 @@ public:
         phases.await_drain();
         slot_->corrupted = 0;
         slot_->empty_window_ticks = 0;
-        cpus_.look_always();
+        cpus_.begin_window();
         Recorder recorder(*slot_, context_->memory->counts(Role::client, context_->index),
                           context_->memory->uncorrected_counts(Role::client, context_->index), scale,
                           context_->memory->samples(context_->index));

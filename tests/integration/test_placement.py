@@ -112,6 +112,27 @@ def test_the_cpus_used_are_looked_at(ipcmark, witness, mode):
 
 
 @pytest.mark.skipif(FIRST == LAST, reason="there is one CPU")
+@pytest.mark.parametrize("mode", ["--blocking", "--async"])
+def test_where_the_warm_up_was_is_not_where_the_window_was(ipcmark, witness, mode):
+    document = ipcmark.measure(
+        *witness.arguments(stray_to=LAST), mode, "-s", 64, "-i", 500, "-w", 100,
+        *["--server-affinity", FIRST, "--client-affinity", FIRST],
+    )  # fmt: skip
+    for name in ("one_way_results", "round_trip_results"):
+        assert document["results"][0][name]["client"]["cpus_used"] == [LAST]
+
+
+@pytest.mark.skipif(FIRST == LAST, reason="there is one CPU")
+def test_threads_that_spin_on_one_cpu_are_told_whatever_else_was_listed(ipcmark):
+    """Thread i runs on entry i: with one thread the second entry is nobody's."""
+    document = ipcmark.measure(
+        *["-m", "shm", "--wait", "spin", "-i", 50, "-w", 2, "--round-trip"],
+        *["--server-affinity", FIRST, "--client-affinity", f"{FIRST},{LAST}"],
+    )
+    assert "spin-without-cpus" in [warning["code"] for warning in document["results"][0]["warnings"]]
+
+
+@pytest.mark.skipif(FIRST == LAST, reason="there is one CPU")
 def test_the_scheduler_s_choice_of_one_cpu_is_told(ipcmark):
     """Round trips on one CPU and on two differ by factors; without placement nobody knows which one was measured."""
     document = ipcmark.measure("-m", "uds", "-s", 64, "-i", 500)

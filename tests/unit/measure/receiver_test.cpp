@@ -186,3 +186,15 @@ TEST_CASE("what the warm-up lost or doubled does not count among the measured", 
     CHECK(slot.duplicated == 1);
     CHECK(slot.reordered == 1);
 }
+
+TEST_CASE("CPUs of the warm-up are none of the window's") {
+    Side side(2);
+    Slot& slot = side.memory.slot(Role::server, 0);
+    constexpr unsigned elsewhere = 15; // of the words: no machine of these tests has such CPUs
+    slot.cpus_used[elsewhere] = 1;
+    const Batch batch({{0, 100}, {1, 100}, {2, 100}});
+    for (int at : {0, 1, 2})
+        side.receiver.take(batch.bytes[at].data(), message_bytes, 200);
+    CHECK(slot.cpus_used[elsewhere] == 0);
+    CHECK(std::any_of(slot.cpus_used.begin(), slot.cpus_used.end(), [](auto word) { return word != 0; }));
+}
