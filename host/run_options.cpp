@@ -101,7 +101,9 @@ const std::vector<RunOption>& table() {
              s.test.first_message = parse_bool(v.back()) ? FirstMessage::keep : FirstMessage::drop;
          }},
         {{"--timeout", "TIME", one, length_group,
-          "A direction of a test that takes longer has failed. Default: by count or duration, with a generous margin.",
+          "A direction of a test that takes longer has failed. Default: none; a direction in which nothing moves for "
+          "half a "
+          "minute has failed.",
           ""},
          test,
          [](RunSettings& s, const Values& v) { s.test.timeout = more_than_zero(v.front()); }},

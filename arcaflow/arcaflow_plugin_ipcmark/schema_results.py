@@ -232,7 +232,7 @@ class ThroughputMetrics:
         float,
         *doc(
             "Messages per second",
-            "From the first measured send to the last receive, all endpoints; a round trip is one message. Unit: 1/s.",
+            "From the first measured send to the last receive, all endpoints; a round trip is one message. With a rate, at least its schedule. Unit: 1/s.",
         ),
     ]
     bytes_per_second: Annotated[

@@ -2,7 +2,9 @@
 #pragma once
 
 #include "measure/clock.hpp"
+#include "measure/pacer.hpp"
 #include "measure/results_memory.hpp"
+#include "measure/start_line.hpp"
 
 #include <ipcmark/ext/batch.h>
 #include <ipcmark/ext/loan.h>
@@ -10,7 +12,6 @@
 #include <ipcmark/module.h>
 #include <ipcmark/plan.hpp>
 
-#include <barrier>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -28,11 +29,20 @@ struct LoopSettings {
     std::uint64_t duration_ticks = 0; // 0: by count
     unsigned window = 1;
     unsigned batch = 1;
-    std::uint64_t delay_ticks = 0;  // closed loop
-    std::uint64_t interval_q16 = 0; // open loop: ticks * 2^16 between two messages of one endpoint; 0: closed loop
-    bool loopback = false;          // the module has no peer
+    std::uint64_t delay_ticks = 0;    // closed loop
+    std::uint64_t interval_q16 = 0;   // open loop: ticks * 2^16 between two messages of one endpoint; 0: closed loop
+    std::uint64_t overtime_ticks = 0; // open loop: what messages that are late at the end may still take
+    std::uint64_t lead_ticks = 0;     // open loop: until the first message is due, for all threads to be there by then
+    std::uint64_t spin_ticks = 0;     // WaitPolicy::adaptive: before it sleeps
+    bool loopback = false;            // the module has no peer
     unsigned endpoints = 1;
 };
+
+// Endpoints of an open loop are due one after the other within an interval, not all at the same moment. `begin`: the
+// tick from which all of them count.
+inline Schedule schedule_of(const LoopSettings& settings, unsigned endpoint, std::uint64_t begin) noexcept {
+    return {begin + (settings.interval_q16 >> 16) * endpoint / settings.endpoints, settings.interval_q16};
+}
 
 // The functions of the module under test.
 struct ModuleCalls {
@@ -50,7 +60,7 @@ struct LoopContext {
     unsigned index = 0;
     std::uint64_t count = 0; // messages to measure on this endpoint; UINT64_MAX: by duration
     ResultsMemory* memory = nullptr;
-    std::barrier<>* start_line = nullptr; // client: all endpoints begin to measure together
+    StartLine* start_line = nullptr; // client: all endpoints begin to measure together
 
     [[nodiscard]] Slot& own_slot() const noexcept { return memory->slot(settings.role, index); }
     [[nodiscard]] Slot& server_slot() const noexcept { return memory->slot(Role::server, index); }

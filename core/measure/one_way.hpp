@@ -13,6 +13,8 @@
 #include <cstdint>
 #include <vector>
 
+#include <sched.h>
+
 namespace ipcmark {
 
 // The server of a stream: receives until the end message.
@@ -78,6 +80,7 @@ public:
         deadline_ = deadline;
         schedule_ = schedule;
         delay_ticks_ = delay_ticks;
+        overtime_ = Overtime(deadline, context_->settings.overtime_ticks);
     }
 
     // Waits until the message is due, as far as the loop is paced, and gives its stamp. False: the run is over.
@@ -87,6 +90,9 @@ public:
             if (due >= deadline_)
                 return false;
             stamp = wait_until<Clock>(due, scale_, wait_, *stop_);
+            if (overtime_.is_over(stamp)) [[unlikely]]
+                return false;
+            slot_->last_send_tick.store(stamp, std::memory_order_relaxed);
             // A receiver that cannot read the plan from shared memory gets the planned time itself.
             if (!context_->peer_shares_memory())
                 stamp = due;
@@ -113,7 +119,11 @@ public:
                 consumed_ = context_->settings.loopback ? sequence : server_->consumed.load(std::memory_order_acquire);
                 if (stop_->load(std::memory_order_relaxed) != 0)
                     break;
-                spin_pause();
+                // The receiver may need this CPU to go on.
+                if (wait_ == WaitPolicy::spin)
+                    spin_pause();
+                else
+                    sched_yield();
             }
         stamps_[sequence % stamp_ring_entries].store(stamp, std::memory_order_relaxed);
     }
@@ -132,6 +142,7 @@ private:
     std::uint64_t deadline_ = UINT64_MAX;
     const Schedule* schedule_ = nullptr;
     std::uint64_t delay_ticks_ = 0;
+    Overtime overtime_;
     std::uint64_t consumed_ = 0;
 };
 
@@ -148,28 +159,25 @@ template <class Clock, class Sender> LoopEnd send_one_way(const LoopContext& con
     LoopEnd end = settings.warmup == 0 ? LoopEnd{} : sender.run(source, 0, settings.warmup, next, cpus);
     slot.sent.store(0, std::memory_order_relaxed);
     if (end.status != IPCMARK_OK) {
-        context.start_line->arrive_and_drop();
+        context.start_line->leave();
         phases.finish();
         return end;
     }
     next = settings.warmup;
     phases.await_drain();
-    cpus.look_always();
+    cpus.begin_window();
     phases.begin_measuring();
-    context.start_line->arrive_and_wait();
-
+    const std::uint64_t begin = context.start_line->template cross<Clock>(settings.lead_ticks);
     const std::uint64_t first = settings.warmup;
-    const std::uint64_t begin = Clock::now();
     const std::uint64_t deadline = settings.duration_ticks == 0 ? UINT64_MAX : begin + settings.duration_ticks;
     const std::uint64_t last = context.count == UINT64_MAX ? UINT64_MAX : first + context.count;
-    Schedule schedule{begin + (settings.interval_q16 >> 16) * context.index / settings.endpoints,
-                      settings.interval_q16};
+    const Schedule schedule = schedule_of(settings, context.index, begin);
     const bool open_loop = settings.interval_q16 != 0;
     slot.plan_base_tick.store(schedule.base_tick, std::memory_order_release);
-    slot.first_send_tick.store(open_loop ? schedule.base_tick : begin, std::memory_order_relaxed);
+    slot.first_send_tick.store(open_loop ? schedule.base_tick : Clock::now(), std::memory_order_relaxed);
     source.begin(first, deadline, open_loop ? &schedule : nullptr, settings.delay_ticks);
     end = sender.run(source, first, last, next, cpus);
-    cpus.begin_window();
+    cpus.look_always();
     phases.finish();
     if (end.status == IPCMARK_OK && !settings.loopback)
         end = sender.send_end(next);

@@ -29,6 +29,30 @@ struct Schedule {
     }
 };
 
+// When the clock ends an open loop. What was due in the time of the run is sent however late, or a stall at its end
+// would be left out of the percentiles; but a rate that cannot be reached leaves more than can ever be sent, so there
+// is an end to that too. It counts from the first look after the deadline: a process that was stopped has not used any
+// of it.
+class Overtime {
+public:
+    Overtime() = default;
+    Overtime(std::uint64_t deadline, std::uint64_t longest_ticks) noexcept
+        : deadline_(deadline), longest_ticks_(longest_ticks) {}
+
+    [[nodiscard]] bool is_over(std::uint64_t now) noexcept {
+        if (now < deadline_) [[likely]]
+            return false;
+        if (end_ == 0)
+            end_ = now + longest_ticks_;
+        return now >= end_;
+    }
+
+private:
+    std::uint64_t deadline_ = UINT64_MAX;
+    std::uint64_t longest_ticks_ = 0;
+    std::uint64_t end_ = 0; // 0: the deadline has not passed yet
+};
+
 // Waits until a tick: asleep while it is far, spinning at its end (all of it under WaitPolicy::spin). Ends early when
 // `stop` is set. Returns the tick at its end.
 template <class Clock>

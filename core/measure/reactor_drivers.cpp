@@ -227,6 +227,7 @@ private:
     void round_begun() noexcept override {
         awaited_ = this->next_;
         closing_ = false;
+        overtime_ = Overtime(this->deadline_, this->schedule_ != nullptr ? this->settings_.overtime_ticks : 0);
     }
 
     void received(std::size_t size) noexcept {
@@ -234,7 +235,7 @@ private:
         take(size);
         ++awaited_;
         this->cpus_.look();
-        closing_ = closing_ || now_ >= this->deadline_ || this->stop_asked();
+        closing_ = closing_ || overtime_.is_over(now_) || this->stop_asked();
         if (this->delay_ticks_ != 0)
             this->not_before_ = now_ + this->delay_ticks_;
     }
@@ -265,6 +266,8 @@ private:
                 // What fills the window follows no reply, and others may have had their turns since the round began.
                 if (this->next_ - this->first_ < stamps_.size())
                     now_ = Clock::now();
+                if (this->schedule_ != nullptr)
+                    this->slot_->last_send_tick.store(now_, std::memory_order_relaxed);
                 stamps_[this->next_ % stamps_.size()] = now_;
                 write_envelope(this->tx_.data(), this->size_, now_, this->next_);
                 this->sending_ = true;
@@ -304,6 +307,7 @@ private:
     std::vector<std::uint64_t> stamps_;
     std::uint64_t awaited_ = 0;
     std::uint64_t now_ = 0; // the last stamp: the end of one round trip is the beginning of the next
+    Overtime overtime_;
     bool closing_ = false;
 };
 
@@ -368,10 +372,10 @@ template <class Clock, class Driver> void run_clients(std::span<const LoopContex
     const std::uint64_t deadline = settings.duration_ticks == 0 ? UINT64_MAX : begin + settings.duration_ticks;
     for (std::size_t index = 0; index < drivers.size(); ++index) {
         const LoopContext& context = contexts[index];
-        schedules[index] = {begin + (settings.interval_q16 >> 16) * context.index / settings.endpoints,
-                            settings.interval_q16};
+        schedules[index] = schedule_of(settings, context.index, begin);
         context.client_slot().plan_base_tick.store(schedules[index].base_tick, std::memory_order_release);
-        context.client_slot().first_send_tick.store(begin, std::memory_order_relaxed);
+        context.client_slot().first_send_tick.store(settings.interval_q16 != 0 ? schedules[index].base_tick : begin,
+                                                    std::memory_order_relaxed);
         context.client_slot().phase.store(Phase::measuring, std::memory_order_release);
         const std::uint64_t last = context.count == UINT64_MAX ? UINT64_MAX : settings.warmup + context.count;
         drivers[index]->begin_round(recorders[index], settings.warmup, last, deadline,

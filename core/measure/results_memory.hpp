@@ -59,6 +59,7 @@ struct alignas(line_bytes) Slot {
     std::atomic<std::uint64_t> consumed; // messages taken by this side, warm-up included
     std::atomic<std::uint64_t> first_send_tick;
     std::atomic<std::uint64_t> last_receive_tick;
+    std::atomic<std::uint64_t> last_send_tick; // open loop: when the last message was begun
     HistogramSums latency;
     HistogramSums uncorrected;
     std::atomic<std::uint64_t> samples_head; // written by the driving thread

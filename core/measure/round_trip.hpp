@@ -56,7 +56,7 @@ public:
         WarmupRecorder warm(scale, settings_.interval_q16 != 0);
         LoopEnd end = exchange(warm.recorder(), 0, settings_.warmup, UINT64_MAX, nullptr);
         if (end.status != IPCMARK_OK) {
-            context_->start_line->arrive_and_drop();
+            context_->start_line->leave();
             phases.finish();
             return end;
         }
@@ -69,15 +69,13 @@ public:
                           context_->memory->samples(context_->index));
         delay_ticks_ = settings_.delay_ticks;
         phases.begin_measuring();
-        context_->start_line->arrive_and_wait();
-
+        const std::uint64_t begin = context_->start_line->template cross<Clock>(settings_.lead_ticks);
         const std::uint64_t first = settings_.warmup;
-        const std::uint64_t begin = Clock::now();
-        slot_->first_send_tick.store(begin, std::memory_order_relaxed);
+        slot_->first_send_tick.store(Clock::now(), std::memory_order_relaxed);
         const std::uint64_t deadline = settings_.duration_ticks == 0 ? UINT64_MAX : begin + settings_.duration_ticks;
         const std::uint64_t last = context_->count == UINT64_MAX ? UINT64_MAX : first + context_->count;
         if (settings_.interval_q16 != 0) {
-            const Schedule schedule{begin + phase_shift(), settings_.interval_q16};
+            const Schedule schedule = schedule_of(settings_, context_->index, begin);
             slot_->first_send_tick.store(schedule.base_tick, std::memory_order_relaxed);
             end = exchange(recorder, first, last, deadline, &schedule);
         } else {
@@ -95,11 +93,6 @@ public:
 
 private:
     enum class Pacing { closed_loop, open_loop };
-
-    // Endpoints of an open loop are due one after the other within an interval, not all at the same moment.
-    [[nodiscard]] std::uint64_t phase_shift() const noexcept {
-        return (settings_.interval_q16 >> 16) * context_->index / settings_.endpoints;
-    }
 
     LoopEnd exchange(Recorder& recorder, std::uint64_t first, std::uint64_t last, std::uint64_t deadline,
                      const Schedule* schedule) {
@@ -145,6 +138,7 @@ private:
     LoopEnd one_by_one(Recorder& recorder, std::uint64_t first, std::uint64_t last, std::uint64_t deadline,
                        [[maybe_unused]] const Schedule* schedule) {
         LateRecord late(recorder);
+        [[maybe_unused]] Overtime overtime(deadline, settings_.overtime_ticks);
         std::uint64_t begin = Clock::now();
         for (std::uint64_t sequence = first; sequence != last; ++sequence) {
             std::uint64_t origin = begin;
@@ -153,8 +147,9 @@ private:
                 if (origin >= deadline)
                     break;
                 begin = wait_until<Clock>(origin, context_->memory->scale(), settings_.wait, stop());
-                if (stop().load(std::memory_order_relaxed) != 0)
+                if (overtime.is_over(begin) || stop().load(std::memory_order_relaxed) != 0)
                     break;
+                slot_->last_send_tick.store(begin, std::memory_order_relaxed);
             }
             if (const LoopEnd end = send(sequence, begin); end.status != IPCMARK_OK) [[unlikely]]
                 return end;
@@ -177,7 +172,8 @@ private:
             if (const auto status = port_.end_recv(); status != IPCMARK_OK) [[unlikely]]
                 return {status, "release"};
             cpus_.look();
-            if (now >= deadline || stop().load(std::memory_order_relaxed) != 0) [[unlikely]]
+            if ((pacing == Pacing::closed_loop && now >= deadline) || stop().load(std::memory_order_relaxed) != 0)
+                [[unlikely]]
                 break;
             begin = now;
             if (delay_ticks_ != 0 && sequence + 1 != last) [[unlikely]] {
@@ -197,6 +193,7 @@ private:
     LoopEnd windowed(Recorder& recorder, std::uint64_t first, std::uint64_t last, std::uint64_t deadline,
                      const Schedule* schedule) {
         const std::uint64_t window = settings_.window;
+        Overtime overtime(deadline, schedule != nullptr ? settings_.overtime_ticks : 0);
         std::uint64_t awaited = first;
         std::uint64_t now = 0;
         bool ending = false;
@@ -217,6 +214,7 @@ private:
                         ending = true;
                         break;
                     }
+                    slot_->last_send_tick.store(now, std::memory_order_relaxed);
                 } else if (next_ - first < window) {
                     now = Clock::now(); // what fills the window follows no reply
                 }
@@ -243,7 +241,7 @@ private:
             if (const auto status = port_.end_recv(); status != IPCMARK_OK) [[unlikely]]
                 return {status, "release"};
             cpus_.look();
-            ending = ending || now >= deadline || stop().load(std::memory_order_relaxed) != 0;
+            ending = ending || overtime.is_over(now) || stop().load(std::memory_order_relaxed) != 0;
         }
     }
 

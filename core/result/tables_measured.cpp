@@ -130,7 +130,9 @@ std::span<const Field<Throughput>> Table<Throughput>::fields() {
     using T = Throughput;
     static constexpr Field<T> fields[] = {
         make_field<T>(In::both, "messages_per_second", "1/s",
-                      "From the first measured send to the last receive, all endpoints; a round trip is one message.",
+                      "From the first measured send to the last receive, all endpoints; a round trip is one message. "
+                      "With a rate, at "
+                      "least its schedule.",
                       [](const T& t) { return t.messages_per_second; }),
         make_field<T>(In::both, "bytes_per_second", "bytes/s", "Bytes of those messages; of a round trip, those sent.",
                       [](const T& t) { return t.bytes_per_second; }),
@@ -139,9 +141,10 @@ std::span<const Field<Throughput>> Table<Throughput>::fields() {
         make_field<T>(In::both, "total_bytes", "bytes", "Bytes in them.", [](const T& t) { return t.total_bytes; }),
         make_field<T>(In::both, "duration_ns", "ns", "Length of the measured window.",
                       [](const T& t) { return t.duration_ns; }),
-        make_field<T>(In::ipcmark, "peak_bytes_per_second", "bytes/s",
-                      "The best 100 ms, or longer where those are fewer than 20 messages; the average where the run is shorter.",
-                      [](const T& t) { return t.peak_bytes_per_second; }),
+        make_field<T>(
+            In::ipcmark, "peak_bytes_per_second", "bytes/s",
+            "The best 100 ms, or longer where those are fewer than 20 messages; the average where the run is shorter.",
+            [](const T& t) { return t.peak_bytes_per_second; }),
     };
     return fields;
 }

@@ -41,12 +41,34 @@ Window window_of(const AssembleInput& input, Role recording, EndpointRange endpo
     return window;
 }
 
+// Of an open loop, without the way of the last message.
+std::uint64_t sending_ticks_of(const AssembleInput& input) {
+    Window window;
+    for (unsigned endpoint = 0; endpoint < input.job->endpoints; ++endpoint) {
+        const Slot& client = input.memory->slot(Role::client, endpoint);
+        if (client.sent.load(memory_order_relaxed) == 0)
+            continue;
+        window.begin = std::min(window.begin, client.first_send_tick.load(memory_order_relaxed));
+        window.end = std::max(window.end, client.last_send_tick.load(memory_order_relaxed));
+    }
+    return window.ticks();
+}
+
+// The schedule of so many messages, to the moment at which another one would be due: with one interval less, few
+// messages would have a rate above the one that was asked for.
+std::uint64_t schedule_ns(const AssembleInput& input, std::uint64_t messages) {
+    if (input.job->rate_per_second <= 0 || input.ended_early)
+        return 0;
+    return static_cast<std::uint64_t>(static_cast<double>(messages) / input.job->rate_per_second * 1e9);
+}
+
 Throughput throughput_of(const AssembleInput& input, Role recording, std::uint64_t messages) {
     Throughput throughput;
     throughput.total_messages = messages;
     throughput.total_bytes = messages * input.job->message_size;
     throughput.duration_ns =
-        input.memory->scale().to_ns(window_of(input, recording, {0, input.job->endpoints}).ticks());
+        std::max(input.memory->scale().to_ns(window_of(input, recording, {0, input.job->endpoints}).ticks()),
+                 schedule_ns(input, messages));
     if (throughput.duration_ns == 0)
         return throughput;
     const double seconds = static_cast<double>(throughput.duration_ns) / 1e9;
@@ -152,6 +174,7 @@ DirectionResult assemble_result(const AssembleInput& input) {
     result.client = usage_of(input, Role::client, input.job->cpus, messages);
     result.streaming_dropped = input.streaming_dropped;
     result.partial = input.ended_early && (input.job->count == 0 || messages < input.job->count);
+    facts.sending_ns = input.memory->scale().to_ns(sending_ticks_of(input));
     facts.plan = input.plan;
     facts.clock = input.clock;
     facts.module = input.module;

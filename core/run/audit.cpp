@@ -3,6 +3,7 @@
 
 #include "measure/harness_cost.hpp"
 #include "run/placement.hpp"
+#include "run/plan_limits.hpp"
 
 #include <ipcmark/units.hpp>
 
@@ -18,8 +19,6 @@ namespace {
 
 // Fewer samples than this say nothing about a mean.
 constexpr std::uint64_t enough_samples = 100;
-// Of fewer than this the last one, if it is a slow one, makes a hundredth of the time.
-constexpr std::uint64_t enough_paced_samples = 1000;
 
 CheckVerdict verdict(bool good) {
     return good ? CheckVerdict::ok : CheckVerdict::suspicious;
@@ -121,18 +120,32 @@ AuditCheck sequence(const DirectionResult& result, const ModuleIdentity* module)
     return check;
 }
 
-AuditCheck offered_rate(const DirectionResult& result, const TestPlan& plan) {
+// The rate at which messages were sent, to the moment at which the next one would be due: the way of the last message
+// is no part of the schedule.
+AuditCheck offered_rate(const DirectionResult& result, const TestPlan& plan, std::uint64_t sending_ns) {
     AuditCheck check{"offered-rate", 0, "at least 0.99 of the rate asked for", CheckVerdict::not_applicable};
-    if (!plan.rate_per_second || result.throughput.total_messages < enough_paced_samples)
+    // One late message is so much of a few.
+    constexpr double few = 1000;
+    constexpr double late_intervals = 10;
+    const auto sent = static_cast<double>(result.delivery.sent);
+    if (!plan.rate_per_second || sent < 2 * late_intervals)
         return check;
-    // The way of the last message is in the window, and no part of the schedule.
-    const double way_ns = result.latency.uncorrected ? result.latency.uncorrected->mean_ns() : 0;
-    const double schedule_ns = static_cast<double>(result.throughput.duration_ns) - way_ns;
-    if (schedule_ns <= 0)
-        return check;
-    check.value = static_cast<double>(result.throughput.total_messages) / (schedule_ns / 1e9) / *plan.rate_per_second;
-    check.verdict = verdict(check.value >= 0.99);
+    const double intervals = static_cast<double>(sending_ns) / 1e9 * *plan.rate_per_second + 1;
+    check.value = sent / intervals;
+    const double least = sent < few ? 1 - late_intervals / sent : 0.99;
+    if (sent < few)
+        check.expectation = fmt::format("at least {:.2f} of the rate asked for, with {} messages", least, sent);
+    check.verdict = verdict(check.value >= least);
     return check;
+}
+
+// Messages that were due in the time of the run and never sent: a rate beyond reach leaves them.
+std::uint64_t never_sent(const DirectionResult& result, const TestPlan& plan) {
+    if (!plan.rate_per_second || !plan.duration || result.partial)
+        return 0;
+    const double due = *plan.rate_per_second * std::chrono::duration<double>(*plan.duration).count();
+    const double left = due - static_cast<double>(result.delivery.sent);
+    return left >= plan.concurrency + 1.0 ? static_cast<std::uint64_t>(left) : 0;
 }
 
 struct SpinningThreads {
@@ -145,9 +158,13 @@ SpinningThreads spinning_threads(const DirectionResult& result, const TestPlan& 
     for (const SideUsage* side : {&result.server, &result.client}) {
         if (side->cpus_used.empty())
             continue; // the server of a loopback, or one on another machine
-        spinning.threads += plan.mode == Mode::blocking ? plan.concurrency : 1;
+        const std::size_t threads = plan.mode == Mode::blocking ? plan.concurrency : 1;
+        spinning.threads += threads;
         spinning.cpus.insert(side->cpus_used.begin(), side->cpus_used.end());
-        const std::vector<int> may_use = side->cpus_asked.empty() ? allowed_cpus() : side->cpus_asked;
+        std::vector<int> may_use = side->cpus_asked.empty() ? allowed_cpus() : side->cpus_asked;
+        // Thread i runs on entry i.
+        if (!side->cpus_asked.empty() && threads < may_use.size())
+            may_use.resize(threads);
         spinning.cpus.insert(may_use.begin(), may_use.end());
     }
     return spinning;
@@ -218,7 +235,7 @@ std::vector<AuditCheck> audit(const DirectionResult& result, const AuditInput& i
             samples,
             sequence(result, input.module),
             order,
-            offered_rate(result, *input.plan)};
+            offered_rate(result, *input.plan, input.sending_ns)};
 }
 
 std::vector<Warning> warnings_of(const DirectionResult& result, const TestPlan& plan) {
@@ -228,8 +245,14 @@ std::vector<Warning> warnings_of(const DirectionResult& result, const TestPlan& 
         if (check.verdict != CheckVerdict::suspicious)
             continue;
         const auto& [cause, remedy] = remedies().at(check.id);
+        const std::uint64_t missing = check.id == "offered-rate" ? never_sent(result, plan) : 0;
         warnings.push_back(
-            {check.id, fmt::format("{}: {} ({:.3g}; should be {})", direction, cause, check.value, check.expectation),
+            {check.id,
+             fmt::format("{}: {} ({:.3g}; should be {}){}", direction, cause, check.value, check.expectation,
+                         missing == 0 ? ""
+                                      : fmt::format("; {} messages that were due had not been sent {} s after the end, "
+                                                    "and are in no percentile",
+                                                    missing, longest_overtime.count())),
              remedy});
     }
     if (result.streaming_dropped != 0)

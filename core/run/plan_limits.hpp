@@ -14,7 +14,9 @@ inline constexpr unsigned most_endpoints = 4096;
 inline constexpr unsigned most_outstanding = 65'536; // window, batch
 inline constexpr std::uint64_t most_messages = 1'000'000'000'000'000;
 inline constexpr std::size_t most_percentiles = 1000;
-inline constexpr std::chrono::hours longest_time{8760};   // a year
+inline constexpr std::chrono::hours longest_time{8760}; // a year
+// What an open loop may take beyond -d for the messages that were due in that time.
+inline constexpr std::chrono::seconds longest_overtime{1};
 inline constexpr double fastest_rate = 1e9;               // messages per second: one a nanosecond, the finest schedule
 inline constexpr std::chrono::seconds slowest_pace{3600}; // between two messages of an endpoint
 

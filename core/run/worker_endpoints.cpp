@@ -3,6 +3,7 @@
 
 #include "run/own_descriptors.hpp"
 #include "run/placement.hpp"
+#include "run/plan_limits.hpp"
 
 #include <ipcmark/units.hpp>
 
@@ -37,9 +38,18 @@ LoopSettings make_settings(const WorkerJob& job, const Module& module, const Tic
     settings.delay_ticks = job.send_delay_ns == 0 ? 0 : scale.to_ticks(job.send_delay_ns);
     if (job.rate_per_second > 0) {
         const double ticks_per_second = static_cast<double>(scale.to_ticks(1'000'000'000));
+        // Rounded up, so that no message more is due in a time than its rate says.
         settings.interval_q16 =
-            static_cast<std::uint64_t>(std::llround(ticks_per_second * job.endpoints / job.rate_per_second * 65536.0));
+            static_cast<std::uint64_t>(std::ceil(ticks_per_second * job.endpoints / job.rate_per_second * 65536.0));
+        settings.overtime_ticks =
+            scale.to_ticks(static_cast<std::uint64_t>(std::chrono::nanoseconds(longest_overtime).count()));
     }
+    if (job.rate_per_second > 0 && job.mode == Mode::blocking && job.endpoints > 1) {
+        constexpr std::uint64_t to_wake_a_thread_ns = 100'000;
+        constexpr std::uint64_t longest_ns = 20'000'000;
+        settings.lead_ticks = scale.to_ticks(std::min(to_wake_a_thread_ns * job.endpoints, longest_ns));
+    }
+    settings.spin_ticks = scale.to_ticks(job.spin_ns);
     settings.loopback = module.has(IPCMARK_CAP_LOOPBACK);
     settings.endpoints = job.endpoints;
     return settings;
@@ -56,7 +66,7 @@ WorkerEndpoints::WorkerEndpoints(const WorkerJob& job, std::shared_ptr<const Mod
       ends_(job.endpoints), turns_(job.mode == Mode::blocking ? job.endpoints : 1) {
     for (unsigned index = 0; index < job.endpoints; ++index)
         endpoints_.emplace_back(nullptr, EndpointCloser{module_});
-    start_line_.emplace(static_cast<std::ptrdiff_t>(job.mode == Mode::blocking ? job.endpoints : 1));
+    start_line_.emplace(job.mode == Mode::blocking ? job.endpoints : 1);
 }
 
 WorkerEndpoints::~WorkerEndpoints() {
@@ -229,12 +239,12 @@ void WorkerEndpoints::thread_main(unsigned first, unsigned count, const std::str
             note_end(first + index, ends[index]);
     } catch (const std::bad_alloc&) {
         if (job_.role == Role::client && job_.mode == Mode::blocking)
-            start_line_->arrive_and_drop();
+            start_line_->leave();
         ends_[first] = {IPCMARK_NO_MEMORY, fmt::format("cannot run endpoint {}: not enough memory for messages of {}",
                                                        first, format_size_bytes(job_.message_size))};
     } catch (const std::exception& error) {
         if (job_.role == Role::client && job_.mode == Mode::blocking)
-            start_line_->arrive_and_drop();
+            start_line_->leave();
         ends_[first] = {IPCMARK_NO_MEMORY, fmt::format("cannot run endpoint {}: {}", first, error.what())};
     }
 }

@@ -5,7 +5,6 @@
 #include "module/loaded_module.hpp"
 #include "run/worker_job.hpp"
 
-#include <barrier>
 #include <condition_variable>
 #include <cstddef>
 #include <functional>
@@ -64,7 +63,7 @@ private:
     std::vector<EndpointHandle> endpoints_;
     std::vector<EndpointEnd> ends_;
     std::vector<OptionValue> options_;
-    std::optional<std::barrier<>> start_line_;
+    std::optional<StartLine> start_line_;
     std::vector<std::jthread> threads_;
 
     std::mutex mutex_;

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Numbers of one run do not contradict each other: what was 0.008 in a predecessor where 1 is consistent."""
 
+import csv
 import json
 import os
+import re
 import signal
 import time
+from itertools import pairwise
 
 import pytest
 from support import MECHANISMS, TIMEOUT_S, measuring_workers
@@ -54,8 +57,8 @@ def test_endpoints_that_are_timed_end_together(ipcmark, witness):
     duration_ns, warmup = 300_000_000, 11
     document = ipcmark.measure(*witness.arguments(), "-s", 64, "-c", 4, "-d", "300ms", "-w", 10, "--round-trip")
     endpoints = [trips[warmup:] for trips in witness.trips().values()]
+    begin = min(trips[0].sent.begin_ns for trips in endpoints)
     for trips in endpoints:
-        begin = trips[0].sent.begin_ns
         assert trips[-2].returned.end_ns < begin + 1.01 * duration_ns, "no round trip begins after the time is over"
         assert trips[-1].returned.end_ns > begin + 0.99 * duration_ns
     spans = [(trips[0].sent.begin_ns, trips[-1].returned.end_ns) for trips in endpoints]
@@ -129,9 +132,71 @@ def test_the_way_of_the_last_message_is_no_lateness(ipcmark, direction):
         *["-m", "uds", "-s", 64, "-i", count, "--rate", rate, "--window", 64, f"--{direction.replace('_', '-')}"]
     )
     result = document["results"][0][f"{direction}_results"]
-    latency = result["latency"]
-    schedule_ns = result["throughput"]["duration_ns"] - latency["uncorrected"]["mean_ns"]
-    assert checks_of(result)["offered-rate"]["value"] == pytest.approx(count / (schedule_ns * 1e-9) / rate, rel=1e-6)
+    # With the way of the last one in it, it would be what the window says.
+    window_s = result["throughput"]["duration_ns"] * 1e-9
+    assert checks_of(result)["offered-rate"]["value"] >= count / window_s / rate * 0.9999
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("direction", ["--one-way", "--round-trip"])
+def test_what_is_due_in_a_stall_at_the_end_is_measured_too(ipcmark, witness, mode, direction):
+    """A run for a time ends in the middle of a stall: what was due until the end is late, and in the percentiles."""
+    document = ipcmark.measure(
+        *witness.arguments(stall_request_at=450, stall="300ms"),
+        *["-s", 64, "-d", "500ms", "-w", 50, "--rate", 1000, direction, mode],
+    )
+    result = document["results"][0][f"{direction[2:].replace('-', '_')}_results"]
+    assert result["throughput"]["total_messages"] == 500
+    late = sum(count for low, _, count in result["latency"]["histogram"] if low >= 20_000_000)
+    assert late >= 80
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("direction", ["--one-way", "--round-trip"])
+def test_a_rate_beyond_reach_does_not_run_for_ever(ipcmark, mode, direction):
+    """Its messages would take many times as long as was asked for. What is left of them is told."""
+    document = ipcmark.measure("-m", "uds", "-d", "200ms", "--rate", "100M", direction, mode)
+    (result,) = document["results"]
+    measured = result[f"{direction[2:].replace('-', '_')}_results"]
+    # The time itself, the second that late messages have, and what was under way at its end.
+    assert measured["throughput"]["duration_ns"] < 2.2e9
+    assert not measured["partial"]
+    (warning,) = [warning for warning in result["warnings"] if warning["code"] == "offered-rate"]
+    never_sent = int(re.search(r"; (\d+) messages that were due had not been sent", warning["cause"])[1])
+    assert never_sent == pytest.approx(20_000_000 - measured["throughput"]["total_messages"], abs=2)
+
+
+@pytest.mark.parametrize("count", [25, 2000])
+def test_a_rate_that_is_not_reached_is_told_of_few_messages_too(ipcmark, witness, count):
+    """And not excused by the queue that it makes: each message waits for those before it."""
+    document = ipcmark.measure(
+        *witness.arguments(slow_endpoint=1, stall="1ms"), "-s", 64, "-i", count, "-w", 0, "--rate", 10_000,
+        "--round-trip",
+    )  # fmt: skip
+    check = checks_of(document["results"][0]["round_trip_results"])["offered-rate"]
+    assert check["verdict"] == "suspicious"
+    assert check["value"] < 0.2
+
+
+def test_few_messages_do_not_have_more_than_the_rate_asked_for(ipcmark):
+    for count in (1, 2, 5):
+        document = ipcmark.measure("-m", "uds", "-i", count, "--rate", 20, "--one-way")
+        assert document["results"][0]["one_way_results"]["throughput"]["messages_per_second"] <= 20.001
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_endpoints_share_one_schedule(ipcmark, mode):
+    """Three endpoints at 300 a second: a message every 3.3 ms, whichever endpoint it is of."""
+    document = ipcmark.measure(
+        *["-m", "uds", "-c", 3, "--rate", 300, "-i", 60, mode, "--one-way"],
+        *["--streaming-output-csv", ipcmark.folder / "samples.csv"],
+    )
+    assert document["results"][0]["one_way_results"]["throughput"]["total_messages"] == 60
+    with (ipcmark.folder / "samples.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    planned = sorted(int(row["timestamp_ns"]) - int(row["one_way_latency_ns"]) for row in rows)
+    distances = [later - earlier for earlier, later in pairwise(planned)]
+    assert all(distance == pytest.approx(1e9 / 300, rel=0.001) for distance in distances)
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -45,7 +45,7 @@ struct TestPlan {
     std::vector<double> percentiles{50, 95, 99, 99.9};
     std::optional<std::uint64_t> buffer_size_bytes; // as asked with --buffer-size; recorded, and given to the module
     std::chrono::nanoseconds timeout{
-        0};                    // a run that takes longer fails; 0: by count or duration, with a generous margin
+        0};                    // a run that takes longer fails; 0: one in which nothing moves for half a minute
     unsigned repeat_index = 0; // 0, 1, ... where the same test is run several times
 };
 
