@@ -48,9 +48,7 @@ struct Entry {
 
 struct Reactor::State {
     const ipcmark_ext_pollfd& calls;
-    WaitPolicy wait;
-    ClockKind clock;
-    TickScale scale;
+    ReactorSettings settings;
     int epoll = -1;
     std::vector<Entry> entries;
     // Those in Place::stepped and Place::runnable, each once and in the order of their turns.
@@ -61,7 +59,7 @@ struct Reactor::State {
     bool timed = false; // some driver has waited for a moment: the loop looks at the clock
 
     [[nodiscard]] std::uint64_t now() const noexcept {
-        return clock == ClockKind::cycle_counter ? CycleClock::now() : MonotonicClock::now();
+        return settings.clock == ClockKind::cycle_counter ? CycleClock::now() : MonotonicClock::now();
     }
 
     void watch(std::size_t index) {
@@ -175,7 +173,7 @@ struct Reactor::State {
         if (due == UINT64_MAX)
             return epoll_wait(epoll, events.data(), count, -1);
         const std::uint64_t tick = now();
-        const std::uint64_t left_ns = static_cast<std::int64_t>(due - tick) <= 0 ? 0 : scale.to_ns(due - tick);
+        const std::uint64_t left_ns = static_cast<std::int64_t>(due - tick) <= 0 ? 0 : settings.scale.to_ns(due - tick);
         if (left_ns <= wake_up_margin_ns)
             return epoll_wait(epoll, events.data(), count, 0);
         const timespec sleep{0, static_cast<long>(std::min(left_ns - wake_up_margin_ns, longest_sleep_ns))};
@@ -217,18 +215,42 @@ struct Reactor::State {
         under_way.clear();
     }
 
-    void spin_round() noexcept {
+    // Whether a message was moved.
+    bool spin_round() noexcept {
+        bool moved = false;
         for (std::size_t index = 0; index < entries.size(); ++index) {
-            if (entries[index].place != Place::done)
-                advance(index, IPCMARK_POLL_RX | IPCMARK_POLL_TX);
+            if (entries[index].place == Place::done)
+                continue;
+            advance(index, IPCMARK_POLL_RX | IPCMARK_POLL_TX);
+            moved |= entries[index].driver->take_moved();
         }
         spin_pause();
+        return moved;
+    }
+
+    // Until nothing has moved for a while, and then everything is ready to be armed.
+    void spin_before_sleep() noexcept {
+        std::uint64_t idle_since = now();
+        while (active != 0) {
+            if (spin_round())
+                idle_since = now();
+            else if (now() - idle_since >= settings.spin_ticks)
+                break;
+        }
+        stepped.clear();
+        runnable.clear();
+        for (std::size_t index = 0; index < entries.size(); ++index) {
+            if (entries[index].place == Place::done)
+                ask(index, 0);
+            else
+                (entries[index].place == Place::runnable ? runnable : stepped).push_back(index);
+        }
     }
 };
 
-Reactor::Reactor(const ipcmark_ext_pollfd& calls, WaitPolicy wait, ClockKind clock, TickScale scale,
+Reactor::Reactor(const ipcmark_ext_pollfd& calls, const ReactorSettings& settings,
                  std::span<EndpointDriver* const> drivers)
-    : state_(std::make_unique<State>(State{calls, wait, clock, scale, epoll_create1(EPOLL_CLOEXEC), {}, {}, {}, {}})) {
+    : state_(std::make_unique<State>(State{calls, settings, epoll_create1(EPOLL_CLOEXEC), {}, {}, {}, {}})) {
     if (state_->epoll < 0)
         throw RunError(fmt::format("cannot make an epoll instance: {}", std::strerror(errno)));
     state_->entries.resize(drivers.size());
@@ -257,9 +279,13 @@ void Reactor::run(std::span<EndpointDriver* const> drivers) {
         state.step(index, 0);
     }
     while (state.active != 0) {
-        if (state.wait == WaitPolicy::spin)
+        if (state.settings.wait == WaitPolicy::spin) {
             state.spin_round();
-        else
+            continue;
+        }
+        if (state.settings.wait == WaitPolicy::adaptive)
+            state.spin_before_sleep();
+        if (state.active != 0)
             state.sleep_and_step();
     }
 }

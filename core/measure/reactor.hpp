@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 
 namespace ipcmark {
 
@@ -26,6 +27,8 @@ public:
     virtual Need step(std::uint32_t ready) noexcept = 0;
     [[nodiscard]] const LoopEnd& end() const noexcept { return end_; }
     [[nodiscard]] ipcmark_endpoint* endpoint() const noexcept { return endpoint_; }
+    // Whether a message was moved since the last call.
+    [[nodiscard]] bool take_moved() noexcept { return std::exchange(moved_, false); }
 
 protected:
     explicit EndpointDriver(ipcmark_endpoint* endpoint) noexcept : endpoint_(endpoint) {}
@@ -33,18 +36,27 @@ protected:
         end_ = {status, action};
         return Need{.done = true};
     }
+    void note_moved() noexcept { moved_ = true; }
 
 private:
     ipcmark_endpoint* endpoint_;
+    bool moved_ = false;
     LoopEnd end_;
 };
 
+struct ReactorSettings {
+    WaitPolicy wait = WaitPolicy::block;
+    std::uint64_t spin_ticks = 0; // WaitPolicy::adaptive
+    ClockKind clock = ClockKind::monotonic;
+    TickScale scale;
+};
+
 // Drives all endpoints of one role in the calling thread until each is done: bare epoll, level triggered. With
-// WaitPolicy::spin it never sleeps and goes round the endpoints.
+// WaitPolicy::spin it never sleeps and goes round the endpoints; with WaitPolicy::adaptive it does that until nothing
+// has moved for `spin_ticks`, and sleeps then.
 class Reactor {
 public:
-    Reactor(const ipcmark_ext_pollfd& calls, WaitPolicy wait, ClockKind clock, TickScale scale,
-            std::span<EndpointDriver* const> drivers);
+    Reactor(const ipcmark_ext_pollfd& calls, const ReactorSettings& settings, std::span<EndpointDriver* const> drivers);
     ~Reactor();
     Reactor(const Reactor&) = delete;
     Reactor& operator=(const Reactor&) = delete;

@@ -40,6 +40,7 @@ public:
                     return Need{.directions = IPCMARK_POLL_RX};
                 if (status != IPCMARK_OK)
                     return finish(status, "try_recv", nullptr);
+                this->note_moved();
                 const std::uint64_t now = echo_ ? 0 : Clock::now();
                 if (receiver_.is_end(rx_.data(), size))
                     return finish(IPCMARK_OK, "", rx_.data());
@@ -54,6 +55,7 @@ public:
                 return Need{.directions = IPCMARK_POLL_TX};
             if (status != IPCMARK_OK)
                 return finish(status, "try_send", nullptr);
+            this->note_moved();
             receiver_.take(rx_.data(), echoing_, 0);
             echoing_ = 0;
         }
@@ -172,6 +174,7 @@ public:
             if (status != IPCMARK_OK)
                 return this->stop_with(status, "try_send");
             this->sending_ = false;
+            this->note_moved();
             ++this->next_;
             source_.sent(this->next_ - this->first_);
             this->cpus_.look();
@@ -211,6 +214,7 @@ public:
                 break;
             if (status != IPCMARK_OK)
                 return this->stop_with(status, "try_recv");
+            this->note_moved();
             received(size);
             need = send();
         }
@@ -279,6 +283,7 @@ private:
             if (status != IPCMARK_OK)
                 return this->stop_with(status, "try_send");
             this->sending_ = false;
+            this->note_moved();
             ++this->next_;
             this->recorder_->sent(this->next_ - this->first_);
         }
@@ -311,6 +316,12 @@ private:
     bool closing_ = false;
 };
 
+ReactorSettings reactor_settings(const LoopContext& context) noexcept {
+    const ResultsMemory& memory = *context.memory;
+    return {context.settings.wait, context.settings.spin_ticks, static_cast<ClockKind>(memory.header().clock_kind),
+            memory.scale()};
+}
+
 template <class Clock> void run_servers(std::span<const LoopContext> contexts, std::span<LoopEnd> ends) {
     std::vector<std::unique_ptr<EndpointDriver>> drivers;
     std::vector<EndpointDriver*> pointers;
@@ -318,9 +329,7 @@ template <class Clock> void run_servers(std::span<const LoopContext> contexts, s
         drivers.push_back(std::make_unique<ServerDriver<Clock>>(context));
         pointers.push_back(drivers.back().get());
     }
-    const ResultsMemory& memory = *contexts[0].memory;
-    Reactor reactor(*contexts[0].calls.pollfd, contexts[0].settings.wait,
-                    static_cast<ClockKind>(memory.header().clock_kind), memory.scale(), pointers);
+    Reactor reactor(*contexts[0].calls.pollfd, reactor_settings(contexts[0]), pointers);
     reactor.run(pointers);
     for (std::size_t index = 0; index < ends.size(); ++index)
         ends[index] = drivers[index]->end();
@@ -342,8 +351,7 @@ template <class Clock, class Driver> void run_clients(std::span<const LoopContex
                                memory.uncorrected_counts(Role::client, context.index), memory.scale(),
                                memory.samples(context.index));
     }
-    Reactor reactor(*contexts[0].calls.pollfd, settings.wait, static_cast<ClockKind>(memory.header().clock_kind),
-                    memory.scale(), pointers);
+    Reactor reactor(*contexts[0].calls.pollfd, reactor_settings(contexts[0]), pointers);
     const auto collect = [&] {
         bool good = true;
         for (std::size_t index = 0; index < ends.size(); ++index) {

@@ -15,6 +15,7 @@ MODES = {
     "spin": ["--blocking", "--wait", "spin"],
     "adaptive": ["--blocking", "--wait", "adaptive"],
     "spin, asynchronous": ["--async", "--wait", "spin"],
+    "adaptive, asynchronous": ["--async", "--wait", "adaptive"],
     "rate": ["--blocking", "--rate", 5000, "-c", 2],
     "rate, asynchronous": ["--async", "--rate", 5000, "-c", 2],
     "delay": ["--blocking", "--send-delay", "100us"],
@@ -60,3 +61,19 @@ def test_each_message_is_measured_once(ipcmark, mechanism, mode):
     if mode == "samples":
         lines = (ipcmark.folder / "samples.csv").read_text().splitlines()
         assert len(lines) > 2 * COUNT
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+@pytest.mark.parametrize("mode", ["--blocking", "--async"])
+def test_an_adaptive_wait_uses_the_cpu_where_a_blocked_one_sleeps(ipcmark, mechanism, mode):
+    """With a message every 2 ms and 100 ms to spin, the server never comes to sleep."""
+
+    def server_cpu_ns(policy):
+        document = ipcmark.measure(
+            *["-m", mechanism, mode, "--wait", policy, "--round-trip"],
+            *["--send-delay", "2ms", "-d", "200ms", "-w", 2],
+        )
+        server = document["results"][0]["round_trip_results"]["server"]
+        return server["user_time_ns"] + server["system_time_ns"]
+
+    assert server_cpu_ns("adaptive:100ms") > 5 * server_cpu_ns("block")

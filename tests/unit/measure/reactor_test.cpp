@@ -20,6 +20,8 @@ using namespace ipcmark;
 struct FakeEndpoint {
     int descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     std::uint32_t ready = 0;
+    int armed = 0;
+    bool ring_when_armed = false;
 
     FakeEndpoint() = default;
     ~FakeEndpoint() { close(descriptor); }
@@ -43,7 +45,11 @@ constexpr ipcmark_ext_pollfd fake_calls{
     .try_send = nullptr,
     .try_recv = nullptr,
     .arm = [](ipcmark_endpoint* endpoint, std::uint32_t directions, std::uint32_t* ready) -> ipcmark_status {
-        *ready = FakeEndpoint::of(endpoint).ready & directions;
+        FakeEndpoint& fake = FakeEndpoint::of(endpoint);
+        *ready = fake.ready & directions;
+        ++fake.armed;
+        if (fake.ring_when_armed)
+            fake.ring();
         return IPCMARK_OK;
     },
 };
@@ -58,8 +64,10 @@ private:
     std::function<Need()> next_;
 };
 
+constexpr std::uint64_t spin_ns = 1'000'000; // the scale is one
+
 void drive(WaitPolicy wait, std::vector<EndpointDriver*> drivers) {
-    Reactor reactor(fake_calls, wait, ClockKind::monotonic, TickScale{}, drivers);
+    Reactor reactor(fake_calls, {wait, spin_ns, ClockKind::monotonic, TickScale{}}, drivers);
     reactor.run(drivers);
 }
 
@@ -69,7 +77,7 @@ constexpr Need done{.done = true};
 
 // Endpoints whose peers keep up all have their turns: none has two more than another.
 TEST_CASE("endpoints that are always ready take turns", "[reactor]") {
-    const auto wait = GENERATE(WaitPolicy::block, WaitPolicy::spin);
+    const auto wait = GENERATE(WaitPolicy::block, WaitPolicy::adaptive, WaitPolicy::spin);
     const auto more = GENERATE(go_on, wait_to_receive);
     std::array<FakeEndpoint, 3> endpoints;
     std::array<int, 3> turns{};
@@ -139,6 +147,21 @@ TEST_CASE("a driver is stepped again when its tick has come, also beside a busy 
     FakeDriver busy(endpoints[1], [&] { return stepped_at == 0 ? go_on : done; });
     drive(WaitPolicy::block, {&paced, &busy});
     CHECK(stepped_at >= due);
+}
+
+TEST_CASE("an adaptive reactor goes round the endpoints without the system, and sleeps after its time", "[reactor]") {
+    FakeEndpoint endpoint;
+    int turns = 0;
+    FakeDriver impatient(endpoint, [&] { return ++turns == 50 ? done : wait_to_receive; });
+    drive(WaitPolicy::adaptive, {&impatient});
+    CHECK(endpoint.armed == 0);
+
+    endpoint.ring_when_armed = true;
+    const std::uint64_t begin = MonotonicClock::now();
+    FakeDriver patient(endpoint, [&] { return endpoint.armed == 0 ? wait_to_receive : done; });
+    drive(WaitPolicy::adaptive, {&patient});
+    CHECK(endpoint.armed == 1);
+    CHECK(MonotonicClock::now() - begin >= spin_ns);
 }
 
 } // namespace
