@@ -29,6 +29,19 @@ std::vector<std::string> differences(const std::map<std::string, std::string>& a
     return found;
 }
 
+// The same of two tests. An option that was given in one of them only is compared with what the other one had.
+std::vector<std::string> differences(const ImportedResult& a, const ImportedResult& b) {
+    auto ours = a.configuration;
+    auto theirs = b.configuration;
+    for (const auto& [key, value] : b.configuration)
+        if (const auto had = a.unasked.find(key); had != a.unasked.end())
+            ours.insert(*had);
+    for (const auto& [key, value] : a.configuration)
+        if (const auto had = b.unasked.find(key); had != b.unasked.end())
+            theirs.insert(*had);
+    return differences(ours, theirs);
+}
+
 // The repetitions of one test.
 struct Group {
     std::vector<const ImportedResult*> runs;
@@ -94,7 +107,7 @@ ComparedTest compare_tests(const Group& first, const Group& second, double thres
         .concurrency = test.concurrency,
         .runs_first = first.runs.size(),
         .runs_second = second.runs.size(),
-        .differences = differences(test.configuration, second.test().configuration),
+        .differences = differences(test, second.test()),
         .p50_ns = compare_figures(first, second, &ImportedResult::p50_ns, Wanted::small, threshold),
         .p99_ns = compare_figures(first, second, &ImportedResult::p99_ns, Wanted::small, threshold),
         .messages_per_second = compare_figures(
@@ -133,7 +146,7 @@ Comparison compare(const ImportedDocument& first, const ImportedDocument& second
                 continue;
             const auto match = std::find_if(theirs.begin(), theirs.end(), [&](const Group& other) {
                 return !other.taken && same_test(ours[i].test(), other.test()) &&
-                       (!exact || differences(ours[i].test().configuration, other.test().configuration).empty());
+                       (!exact || differences(ours[i].test(), other.test()).empty());
             });
             if (match != theirs.end()) {
                 match->taken = true;
@@ -149,7 +162,10 @@ Comparison compare(const ImportedDocument& first, const ImportedDocument& second
         }
         const auto failure =
             std::find_if(second.failures.begin(), second.failures.end(), [&](const ImportedFailure& failed) {
-                return failed.mechanism == test.mechanism && failed.message_size_bytes == test.message_size_bytes;
+                return failed.mechanism == test.mechanism && failed.message_size_bytes == test.message_size_bytes &&
+                       failed.concurrency == test.concurrency &&
+                       (!test.direction || std::find(failed.directions.begin(), failed.directions.end(),
+                                                     *test.direction) != failed.directions.end());
             });
         if (failure != second.failures.end())
             comparison.newly_failed.push_back(fmt::format("{}: {}", described(test), failure->reason));

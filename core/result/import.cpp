@@ -10,6 +10,8 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
+#include <tuple>
+#include <utility>
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
@@ -126,19 +128,22 @@ bool is_given(const json::object& option) {
     return given == nullptr || !given->is_bool() || given->get_bool();
 }
 
-std::map<std::string, std::string> configuration_of(const json::object& result, const json::object& config) {
-    std::map<std::string, std::string> configuration;
+void add_configuration(ImportedResult& test, const json::object& result, const json::object& config) {
     for (const auto& [key, value] : config)
         if (std::find(not_configuration.begin(), not_configuration.end(), std::string_view(key)) ==
             not_configuration.end())
-            configuration[key] = as_text(value);
+            test.configuration[key] = as_text(value);
     if (const json::object* module = object_in(result, "module"))
         if (const json::array* options = array_in(*module, "options"))
             for (const json::value& option : *options)
-                // What nobody asked for may differ from run to run, as a port of the kernel's choice does.
-                if (const json::object* entry = option.if_object(); entry != nullptr && is_given(*entry))
-                    configuration["option " + text_in(*entry, "name")] = text_in(*entry, "value");
-    return configuration;
+                if (const json::object* entry = option.if_object())
+                    (is_given(*entry) ? test.configuration : test.unasked)["option " + text_in(*entry, "name")] =
+                        text_in(*entry, "value");
+}
+
+bool is_done(const json::object& measured) {
+    const json::value* partial = measured.if_contains("partial");
+    return partial != nullptr && partial->is_bool() && !partial->get_bool();
 }
 
 std::optional<std::string> failure_of(const json::object& result) {
@@ -196,19 +201,32 @@ private:
         const json::object& config = found == nullptr ? none : *found;
         common.message_size_bytes = static_cast<std::uint64_t>(number_in(config, "message_size").value_or(0));
         common.concurrency = static_cast<unsigned>(number_in(config, "concurrency").value_or(1));
-        common.configuration = configuration_of(test, config);
-        if (auto reason = failure_of(test)) {
-            document_.failures.push_back({common.mechanism, common.message_size_bytes, std::move(*reason)});
+        add_configuration(common, test, config);
+        auto reason = failure_of(test);
+        std::vector<std::pair<Direction, const json::object*>> done;
+        std::vector<Direction> missing;
+        for (const auto& [key, enabled, direction] :
+             {std::tuple("one_way_results", "one_way_enabled", Direction::one_way),
+              std::tuple("round_trip_results", "round_trip_enabled", Direction::round_trip)}) {
+            const json::object* measured = object_in(test, key);
+            // Documents of rusty-comms do not say how far a failed test came.
+            if (measured != nullptr && (!reason || is_done(*measured)))
+                done.emplace_back(direction, measured);
+            else if (const json::value* asked = config.if_contains(enabled);
+                     asked == nullptr || !asked->is_bool() || asked->get_bool())
+                missing.push_back(direction);
+        }
+        if (reason && missing.empty()) // it failed after all was measured, and how much of that counts nobody knows
+            for (; !done.empty(); done.pop_back())
+                missing.push_back(done.back().first);
+        for (const auto& [direction, measured] : done)
+            add_direction(common, direction, *measured);
+        if (reason) {
+            document_.failures.push_back({common.mechanism, common.message_size_bytes, common.concurrency,
+                                          std::move(missing), std::move(*reason)});
             return;
         }
-        bool any = false;
-        for (const auto& [key, direction] :
-             {std::pair("one_way_results", Direction::one_way), std::pair("round_trip_results", Direction::round_trip)})
-            if (const json::object* measured = object_in(test, key)) {
-                add_direction(common, direction, *measured);
-                any = true;
-            }
-        if (const json::object* summary = object_in(test, "summary"); summary != nullptr && !any) {
+        if (const json::object* summary = object_in(test, "summary"); summary != nullptr && done.empty()) {
             common.p99_ns = exact(number_in(*summary, "p99_latency_ns"));
             common.bytes_per_second = exact(throughput_in(*summary));
             if (common.p99_ns || common.bytes_per_second)

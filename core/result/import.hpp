@@ -31,6 +31,8 @@ struct ImportedResult {
     // Everything else that tells one test from another, by the field's name. Empty for documents of rusty-comms, which
     // do not say.
     std::map<std::string, std::string> configuration;
+    // Options of the module that nobody asked for, as they were; they may differ from run to run.
+    std::map<std::string, std::string> unasked;
     bool partial = false;
     std::optional<Figure> p50_ns;
     std::optional<Figure> p99_ns;
@@ -41,6 +43,8 @@ struct ImportedResult {
 struct ImportedFailure {
     std::string mechanism;
     std::uint64_t message_size_bytes = 0;
+    unsigned concurrency = 1;
+    std::vector<Direction> directions; // that were asked for and are not measured to their end
     std::string reason;
 };
 
@@ -48,7 +52,7 @@ struct ImportedDocument {
     std::string name;                           // for messages: the path
     std::string version;                        // of the program that wrote it
     std::map<std::string, std::string> machine; // "kernel", "cpu_model", ...: those that the document has
-    std::vector<ImportedResult> results;        // without those of failed tests
+    std::vector<ImportedResult> results;        // of a failed test those of the directions that were done
     std::vector<ImportedFailure> failures;
 };
 

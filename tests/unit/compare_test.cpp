@@ -184,3 +184,49 @@ TEST_CASE("another machine is pointed out") {
     const Comparison comparison = compare(imported(sample::document()), imported(second), five_percent);
     CHECK(comparison.machine_differences == std::vector<std::string>{"kernel: 6.1.0, 7.0"});
 }
+
+TEST_CASE("an option that one side has by default is compared with what the other side had") {
+    ResultDocument asked = uds_at(1000);
+    ResultDocument left = uds_at(1000);
+    asked.results[0].options = {{"type", "seqpacket", true}, {"node", "0", false}};
+    left.results[0].options = {{"type", "stream", false}, {"node", "1", false}};
+    const Comparison comparison = compare(imported(asked), imported(left), five_percent);
+    CHECK(comparison.tests.at(0).differences == std::vector<std::string>{"option type: seqpacket, stream"});
+    const Comparison back = compare(imported(left), imported(asked), five_percent);
+    CHECK(back.tests.at(0).differences == std::vector<std::string>{"option type: stream, seqpacket"});
+    left.results[0].options[0].value = "seqpacket";
+    CHECK(compare(imported(asked), imported(left), five_percent).tests.at(0).differences.empty());
+}
+
+TEST_CASE("a test failed where it was run and not measured") {
+    ResultDocument first = sample::document();
+    first.results.resize(1);
+    REQUIRE(first.results[0].one_way);
+    REQUIRE(first.results[0].round_trip);
+
+    // The round trip of the same test broke off: its one-way figures are compared.
+    ResultDocument broken = first;
+    broken.results[0].failure = "round trip: interrupted";
+    broken.results[0].round_trip->partial = true;
+    const Comparison half = compare(imported(first), imported(broken), five_percent);
+    REQUIRE(half.tests.size() == 1);
+    CHECK(half.tests[0].direction == Direction::one_way);
+    REQUIRE(half.newly_failed.size() == 1);
+    CHECK(half.newly_failed[0].find("round trip") != std::string::npos);
+
+    // Another number of endpoints, or a direction that was not asked for, is another test.
+    ResultDocument other = first;
+    other.results.push_back(first.results[0]);
+    other.results[1].plan.concurrency = 2;
+    other.results[1].failure = "round trip: timed out";
+    other.results[1].one_way.reset();
+    other.results[1].round_trip.reset();
+    other.results.erase(other.results.begin());
+    other.results.push_back(first.results[0]);
+    other.results[1].plan.directions = {Direction::one_way};
+    other.results[1].round_trip.reset();
+    const Comparison rest = compare(imported(first), imported(other), five_percent);
+    CHECK(rest.newly_failed.empty());
+    CHECK(rest.only_first.size() == 1);
+    CHECK_FALSE(rest.any_regression());
+}
