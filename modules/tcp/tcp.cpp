@@ -62,8 +62,9 @@ class TcpEndpoint {
 public:
     static constexpr std::uint32_t max_batch = StreamChannel::max_batch;
 
-    TcpEndpoint(Fd socket, const EndpointRequest& request)
-        : host_(request.options().string(option_host)), quickack_(request.options().boolean(option_quickack)),
+    TcpEndpoint(Fd socket, std::uint16_t listener_port, const EndpointRequest& request)
+        : host_(request.options().string(option_host)), listener_port_(listener_port),
+          quickack_(request.options().boolean(option_quickack)),
           channel_(prepare(std::move(socket), request), request) {}
 
     // What was sent stays receivable: data that was not read here would make the kernel reset the connection.
@@ -105,7 +106,7 @@ public:
         case option_host:
             return value_of_string(host_.c_str());
         case option_port:
-            return value_of_u64(tcp::local_address(fd).port());
+            return value_of_u64(listener_port_);
         case option_nodelay:
             return flag(TCP_NODELAY, "TCP_NODELAY");
         case option_quickack:
@@ -145,6 +146,7 @@ private:
     }
 
     std::string host_;
+    std::uint16_t listener_port_; // what the option is about, on the connecting side too
     bool quickack_;
     char congestion_[32] = {};
     StreamChannel channel_;
@@ -162,7 +164,7 @@ public:
         return bytes;
     }
     std::unique_ptr<TcpEndpoint> accept(const EndpointRequest& request) {
-        return std::make_unique<TcpEndpoint>(meeting_.accept(request.timeout_ns).socket, request);
+        return std::make_unique<TcpEndpoint>(meeting_.accept(request.timeout_ns).socket, address_.port(), request);
     }
     void interrupt(ipcmark_status status) noexcept { meeting_.interrupt(status); }
 
@@ -230,7 +232,7 @@ struct Tcp {
         auto socket = tcp::connect_to(address, request.timeout_ns,
                                       [&](int fd) { apply_before_connection(fd, request.options(), request.host); });
         send_greeting(socket.get(), token);
-        return std::make_unique<Endpoint>(std::move(socket), request);
+        return std::make_unique<Endpoint>(std::move(socket), address.port(), request);
     }
 };
 
