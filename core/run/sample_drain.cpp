@@ -24,8 +24,8 @@ void SampleDrain::drain() {
         batch_.clear();
         for (; tail != head; ++tail) {
             const RingSample& sample = ring[tail % ring.size()];
-            batch_.push_back(
-                {origin_ns_ + scale_.to_ns(sample.tick - origin_tick_), sample.sequence, sample.latency_ns});
+            batch_.push_back({origin_ns_ + scale_.to_ns(sample.tick - origin_tick_) - sample.latency_ns,
+                              sample.sequence, sample.latency_ns});
         }
         slot.samples_tail.store(tail, std::memory_order_release);
         if (!batch_.empty())
