@@ -6,6 +6,7 @@
 
 #include <ipcmark/result.hpp>
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -34,15 +35,18 @@ constexpr std::string_view headings =
     "bytes_per_second,min_ns,mean_ns,p50_ns,p95_ns,p99_ns,p999_ns,max_ns,std_dev_ns,lost,failure_reason\n";
 
 // The columns up to `partial`, which is left to the caller with those after it.
-std::string configuration(const TestResult& r, std::string_view direction) {
+std::string configuration(const TestResult& r, std::optional<Direction> direction) {
     const TestPlan& plan = r.plan;
-    return fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},",
-                       csv_cell(r.module.result_name.empty() ? plan.mechanism : r.module.result_name),
-                       csv_cell(r.module.id.empty() ? plan.mechanism : r.module.id), direction, plan.message_size_bytes,
-                       plan.concurrency, name_of(plan.mode), name_of(plan.wait), name_of(plan.access), plan.window,
-                       plan.batch, plan.rate_per_second ? fmt::format("{}", *plan.rate_per_second) : "",
-                       plan.send_delay.count(), cpu_list(plan.server_cpus), cpu_list(plan.client_cpus),
-                       plan.repeat_index, r.failure ? "Failure" : "Success");
+    // A window is one of round trips, a batch one of a stream: the other direction ran without.
+    const unsigned window = direction == Direction::one_way ? 1 : plan.window;
+    const unsigned batch = direction == Direction::round_trip ? 1 : plan.batch;
+    return fmt::format(
+        "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},",
+        csv_cell(r.module.result_name.empty() ? plan.mechanism : r.module.result_name),
+        csv_cell(r.module.id.empty() ? plan.mechanism : r.module.id), direction ? name_of(*direction) : "",
+        plan.message_size_bytes, plan.concurrency, name_of(plan.mode), name_of(plan.wait), name_of(plan.access), window,
+        batch, plan.rate_per_second ? fmt::format("{}", *plan.rate_per_second) : "", plan.send_delay.count(),
+        cpu_list(plan.server_cpus), cpu_list(plan.client_cpus), plan.repeat_index, r.failure ? "Failure" : "Success");
 }
 
 } // namespace
@@ -56,14 +60,14 @@ std::string to_csv(const ResultDocument& document) {
             if (!measured)
                 continue;
             const result::DirectionSummary s = result::summarize(*measured, direction);
-            text += configuration(r, name_of(direction)) +
+            text += configuration(r, direction) +
                     fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", measured->partial, s.messages,
                                 measured->throughput.duration_ns, s.messages_per_second, s.average_bytes_per_second,
                                 s.min_ns, s.mean_ns, s.p50_ns, s.p95_ns, s.p99_ns, s.p999_ns, s.max_ns,
                                 measured->latency.histogram.std_dev_ns(), measured->delivery.lost, reason);
         }
         if (!r.one_way && !r.round_trip)
-            text += configuration(r, "") + "false,0,,,,,,,,,,,,," + reason + "\n";
+            text += configuration(r, std::nullopt) + "false,0,,,,,,,,,,,,," + reason + "\n";
     }
     return result::valid_utf8(text);
 }
