@@ -16,12 +16,24 @@
 #include <ipcmark/modules.hpp>
 #include <ipcmark/units.hpp>
 
+#include <algorithm>
 #include <optional>
 
 #include <fmt/format.h>
 
 namespace ipcmark {
 namespace {
+
+// The options of a test of both directions. What a module has chosen for each of them is told of each.
+std::vector<OptionValue> of_both(std::vector<OptionValue> one_way, const std::vector<OptionValue>& round_trip) {
+    for (OptionValue& option : one_way) {
+        const auto same = std::find_if(round_trip.begin(), round_trip.end(),
+                                       [&](const OptionValue& other) { return other.name == option.name; });
+        if (same != round_trip.end() && same->value != option.value)
+            option.value = fmt::format("{} one-way, {} round trip", option.value, same->value);
+    }
+    return one_way;
+}
 
 using SteadyClock = std::chrono::steady_clock;
 
@@ -101,8 +113,8 @@ private:
             interrupted = interrupted || outcome.interrupted;
             if (outcome.module)
                 result.module = *outcome.module;
-            if (!outcome.options.empty())
-                result.options = outcome.options;
+            result.options =
+                result.options.empty() ? outcome.options : of_both(std::move(result.options), outcome.options);
             if (outcome.failure) {
                 ++result.error_count;
                 const char* name = jobs.directions[number] == Direction::one_way ? "one-way" : "round trip";
