@@ -96,6 +96,16 @@ ResultDocument measured(const RunRequest& request, Observer& observer, std::stop
     }
 }
 
+// Rows that are not in a file of samples: nothing in the file itself shows it.
+void report_missing_samples(const ResultDocument& document, Log& log) {
+    for (const TestResult& result : document.results)
+        for (const Warning& warning : result.warnings)
+            if (warning.code == "streaming-dropped")
+                log.write(IPCMARK_LOG_ERROR,
+                          fmt::format("{}, {} bytes: {}; {}", result.plan.mechanism, result.plan.message_size_bytes,
+                                      warning.cause, warning.remedy));
+}
+
 } // namespace
 
 int execute_run(Program program, const RunRequest& request) {
@@ -115,8 +125,10 @@ int execute_run(Program program, const RunRequest& request) {
         print(console_table(document, colour_of(STDOUT_FILENO)));
         flush_standard_output(); // before what standard error has to say
     }
-    if (!table_says_it(print_table))
+    if (!table_says_it(print_table)) {
         report_failures(document, log);
+        report_missing_samples(document, log);
+    }
     write_outputs(request, document);
     if (print_table)
         print(written_files(request, document));

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The result document says what is so: about the machine, about the run, and about what was asked."""
 
+import csv
 import datetime
 import json
 import os
+import re
 import shutil
 import signal
+import socket
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -143,3 +147,59 @@ def busy_threads(pid):
         ticks.append(int(fields[11]) + int(fields[12]))
     enough = sum(ticks) >= os.sysconf("SC_CLK_TCK")
     return sum(each > 0.05 * sum(ticks) for each in ticks) if enough else 0
+
+
+def test_the_port_is_the_listener_s(ipcmark):
+    """The connecting side has one of its own, another in each run."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    document = ipcmark.measure("-m", "tcp", "-i", 100, "--port", port)
+    options = {option["name"]: option["value"] for option in document["results"][0]["module"]["options"]}
+    assert options["port"] == str(port)
+
+
+def test_what_a_module_chose_for_each_direction_is_told_of_each(ipcmark):
+    """A stream has a large ring, a round trip one of what is under way."""
+
+    def ring(*directions):
+        result = ipcmark.measure("-m", "shm", "-i", 100, *directions)["results"][0]
+        options = {option["name"]: option["value"] for option in result["module"]["options"]}
+        return options["buffer-size"], result["test_config"]["buffer_size"]
+
+    (stream, stream_bytes), (slots, slot_bytes) = ring("--one-way"), ring("--round-trip")
+    assert stream_bytes > slot_bytes > 0
+    assert ring() == (f"{stream} one-way, {slots} round trip", 0)
+
+
+@pytest.mark.parametrize("mode", ["--blocking", "--async"])
+def test_samples_carry_the_moment_at_which_they_were_sent(ipcmark, mode):
+    """In a closed loop the end of one round trip is the beginning of the next."""
+    ipcmark.measure("-m", "uds", mode, "-i", 1000, "--round-trip", "--streaming-output-csv", "s.csv")
+    with (ipcmark.folder / "s.csv").open() as file:
+        rows = [(int(row["timestamp_ns"]), int(row["round_trip_latency_ns"])) for row in csv.DictReader(file)]
+    assert len(rows) == 1000
+    rounding_ns = 3
+    for (sent, latency), (next_sent, _) in pairwise(rows):
+        assert abs(next_sent - sent - latency) <= rounding_ns
+
+
+def test_a_row_of_csv_has_what_its_direction_ran_with(ipcmark):
+    """A window is one of round trips, a batch one of a stream."""
+    ipcmark.measure("-m", "uds", "-i", 500, "--window", 16, "--batch", 8, "--csv", "r.csv")
+    with (ipcmark.folder / "r.csv").open() as file:
+        rows = {row["direction"]: (row["window"], row["batch"]) for row in csv.DictReader(file)}
+    assert sorted(rows.values()) == [("1", "8"), ("16", "1")]
+
+
+def test_samples_that_are_missing_are_told_where_no_table_is(ipcmark):
+    """A stream that is faster than its file, as this one is but under a sanitizer: the file itself does not show it."""
+    done = ipcmark(
+        *["run", "-m", "shm", "-s", 64, "-d", "500ms", "--one-way", "-q", "-o", "r.json"],
+        *["--streaming-output-csv", "s.csv"],
+    )
+    assert done.returncode == 0
+    measured = json.loads((ipcmark.folder / "r.json").read_text())["results"][0]["one_way_results"]
+    with (ipcmark.folder / "s.csv").open() as file:
+        missing = measured["latency"]["total_samples"] - (sum(1 for _ in file) - 1)
+    told = re.search(r"shm, 64 bytes: one-way: (\d+) samples did not fit", done.stderr)
+    assert missing == (int(told[1]) if told else 0)
