@@ -90,12 +90,16 @@ public:
             if (!body_intact(end_message, size_))
                 ++slot_->corrupted;
         }
-        slot_->usage = thread_usage() - usage_begin_;
         slot_->lost = tracker_.lost();
         slot_->duplicated = tracker_.duplicated();
         slot_->reordered = tracker_.reordered();
-        cpus_.look_always();
-        slot_->max_resident_bytes = max_resident_bytes();
+        if (context_->settings.loopback) {
+            slot_->cpus_used = {}; // the client's thread did it all, and tells what it used
+        } else {
+            slot_->usage = thread_usage() - usage_begin_;
+            cpus_.look_always();
+            slot_->max_resident_bytes = max_resident_bytes();
+        }
         slot_->phase.store(Phase::finished, std::memory_order_release);
     }
 

@@ -203,3 +203,13 @@ def test_samples_that_are_missing_are_told_where_no_table_is(ipcmark):
         missing = measured["latency"]["total_samples"] - (sum(1 for _ in file) - 1)
     told = re.search(r"shm, 64 bytes: one-way: (\d+) samples did not fit", done.stderr)
     assert missing == (int(told[1]) if told else 0)
+
+
+def test_without_a_peer_one_side_alone_has_used_anything(ipcmark):
+    """One thread plays both: its time is not counted twice."""
+    result = ipcmark.measure("-m", "null", "-i", 300_000)["results"][0]
+    for name in ("one_way_results", "round_trip_results"):
+        server, client = result[name]["server"], result[name]["client"]
+        assert client["user_time_ns"] + client["system_time_ns"] > 0
+        assert server["user_time_ns"] + server["system_time_ns"] == 0
+        assert server["cpus_used"] == []
