@@ -8,6 +8,7 @@
 #include <new>
 #include <utility>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -26,7 +27,7 @@ constexpr std::size_t histogram_bytes = round_up(HistogramLayout::bucket_count *
 constexpr std::size_t stamp_bytes = round_up(stamp_ring_entries * sizeof(std::uint64_t));
 constexpr std::size_t sample_bytes = round_up(sample_ring_entries * sizeof(RingSample));
 
-// Where each part begins; everything is derived from the header, so both sides compute the same.
+// Where each part begins; everything is derived from the shape, so both sides compute the same.
 struct Offsets {
     std::size_t slots;
     std::size_t counts;
@@ -47,17 +48,9 @@ Offsets offsets(std::size_t endpoints, bool uncorrected, bool stamps, bool sampl
     return at;
 }
 
-Offsets offsets(const ResultsHeader& header) {
-    return offsets(header.endpoints, header.has_uncorrected != 0, header.has_stamp_rings != 0,
-                   header.has_sample_rings != 0);
-}
-
-template <class T> T* at(const ResultsHeader& header, std::size_t offset) {
-    return reinterpret_cast<T*>(const_cast<std::byte*>(reinterpret_cast<const std::byte*>(&header)) + offset);
-}
-
-std::size_t slot_number(const ResultsHeader& header, Role role, unsigned endpoint) {
-    return static_cast<std::size_t>(role) * header.endpoints + endpoint;
+Offsets offsets(const ResultsShape& shape) {
+    return offsets(shape.endpoints, shape.has_uncorrected != 0, shape.has_stamp_rings != 0,
+                   shape.has_sample_rings != 0);
 }
 
 } // namespace
@@ -67,12 +60,13 @@ ResultsMemory::ResultsMemory(int descriptor, void* address, std::size_t bytes) n
 
 ResultsMemory::ResultsMemory(ResultsMemory&& other) noexcept
     : descriptor_(std::exchange(other.descriptor_, -1)), header_(std::exchange(other.header_, nullptr)),
-      bytes_(other.bytes_) {}
+      bytes_(other.bytes_), shape_(other.shape_) {}
 
 ResultsMemory& ResultsMemory::operator=(ResultsMemory&& other) noexcept {
     std::swap(descriptor_, other.descriptor_);
     std::swap(header_, other.header_);
     std::swap(bytes_, other.bytes_);
+    std::swap(shape_, other.shape_);
     return *this;
 }
 
@@ -86,8 +80,9 @@ ResultsMemory::~ResultsMemory() {
 ResultsMemory ResultsMemory::create(const ResultsLayout& layout, const RunClock& clock) {
     const std::size_t bytes =
         offsets(layout.endpoints, layout.uncorrected, layout.stamp_rings, layout.sample_rings).end;
-    const int descriptor = memfd_create("ipcmark-results", MFD_CLOEXEC);
-    if (descriptor < 0 || ftruncate(descriptor, static_cast<off_t>(bytes)) != 0) {
+    const int descriptor = memfd_create("ipcmark-results", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (descriptor < 0 || ftruncate(descriptor, static_cast<off_t>(bytes)) != 0 ||
+        fcntl(descriptor, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
         const int error = errno;
         if (descriptor >= 0)
             close(descriptor);
@@ -99,16 +94,18 @@ ResultsMemory ResultsMemory::create(const ResultsLayout& layout, const RunClock&
         close(descriptor);
         throw RunError(fmt::format("cannot map {} bytes of results memory: {}", bytes, std::strerror(error)));
     }
-    auto* header = new (address) ResultsHeader{};
-    header->total_bytes = bytes;
-    header->endpoints = layout.endpoints;
-    header->clock_kind = static_cast<std::uint32_t>(clock.kind);
-    header->ns_per_tick_q32 = clock.scale.ns_per_tick_q32;
-    header->has_uncorrected = layout.uncorrected ? 1 : 0;
-    header->has_stamp_rings = layout.stamp_rings ? 1 : 0;
-    header->has_sample_rings = layout.sample_rings ? 1 : 0;
-    header->shared_with_peer = layout.shared_with_peer ? 1 : 0;
     ResultsMemory memory(descriptor, address, bytes);
+    memory.shape_ = {
+        .total_bytes = bytes,
+        .endpoints = layout.endpoints,
+        .clock_kind = static_cast<std::uint32_t>(clock.kind),
+        .ns_per_tick_q32 = clock.scale.ns_per_tick_q32,
+        .has_uncorrected = layout.uncorrected ? 1U : 0U,
+        .has_stamp_rings = layout.stamp_rings ? 1U : 0U,
+        .has_sample_rings = layout.sample_rings ? 1U : 0U,
+        .shared_with_peer = layout.shared_with_peer ? 1U : 0U,
+    };
+    new (address) ResultsHeader{memory.shape_, 0};
     for (const Role role : {Role::server, Role::client}) {
         for (unsigned endpoint = 0; endpoint < layout.endpoints; ++endpoint) {
             auto* slot = new (&memory.slot(role, endpoint)) Slot{};
@@ -129,38 +126,46 @@ ResultsMemory ResultsMemory::open(int descriptor) {
     if (address == MAP_FAILED)
         throw RunError(fmt::format("cannot map {} bytes of results memory: {}", bytes, std::strerror(errno)));
     ResultsMemory memory(descriptor, address, bytes);
-    if (memory.header_->total_bytes != bytes || offsets(*memory.header_).end != bytes)
+    memory.shape_ = *memory.header_;
+    if (memory.shape_.total_bytes != bytes || offsets(memory.shape_).end != bytes)
         throw RunError("results memory has an unknown layout");
     return memory;
 }
 
+template <class T> T* ResultsMemory::at(std::size_t offset) const noexcept {
+    return reinterpret_cast<T*>(reinterpret_cast<std::byte*>(header_) + offset);
+}
+
+std::size_t ResultsMemory::slot_number(Role role, unsigned endpoint) const noexcept {
+    return static_cast<std::size_t>(role) * shape_.endpoints + endpoint;
+}
+
 Slot& ResultsMemory::slot(Role role, unsigned endpoint) const noexcept {
-    return at<Slot>(*header_, offsets(*header_).slots)[slot_number(*header_, role, endpoint)];
+    return at<Slot>(offsets(shape_).slots)[slot_number(role, endpoint)];
 }
 
 std::span<std::uint64_t> ResultsMemory::counts(Role role, unsigned endpoint) const noexcept {
-    const std::size_t offset = offsets(*header_).counts + slot_number(*header_, role, endpoint) * histogram_bytes;
-    return {at<std::uint64_t>(*header_, offset), HistogramLayout::bucket_count};
+    return {at<std::uint64_t>(offsets(shape_).counts + slot_number(role, endpoint) * histogram_bytes),
+            HistogramLayout::bucket_count};
 }
 
 std::span<std::uint64_t> ResultsMemory::uncorrected_counts(Role role, unsigned endpoint) const noexcept {
-    if (header_->has_uncorrected == 0)
+    if (shape_.has_uncorrected == 0)
         return {};
-    const std::size_t offset = offsets(*header_).uncorrected + slot_number(*header_, role, endpoint) * histogram_bytes;
-    return {at<std::uint64_t>(*header_, offset), HistogramLayout::bucket_count};
+    return {at<std::uint64_t>(offsets(shape_).uncorrected + slot_number(role, endpoint) * histogram_bytes),
+            HistogramLayout::bucket_count};
 }
 
 std::span<std::atomic<std::uint64_t>> ResultsMemory::stamps(unsigned endpoint) const noexcept {
-    if (header_->has_stamp_rings == 0)
+    if (shape_.has_stamp_rings == 0)
         return {};
-    return {at<std::atomic<std::uint64_t>>(*header_, offsets(*header_).stamps + endpoint * stamp_bytes),
-            stamp_ring_entries};
+    return {at<std::atomic<std::uint64_t>>(offsets(shape_).stamps + endpoint * stamp_bytes), stamp_ring_entries};
 }
 
 std::span<RingSample> ResultsMemory::samples(unsigned endpoint) const noexcept {
-    if (header_->has_sample_rings == 0)
+    if (shape_.has_sample_rings == 0)
         return {};
-    return {at<RingSample>(*header_, offsets(*header_).samples + endpoint * sample_bytes), sample_ring_entries};
+    return {at<RingSample>(offsets(shape_).samples + endpoint * sample_bytes), sample_ring_entries};
 }
 
 } // namespace ipcmark

@@ -84,7 +84,8 @@ struct alignas(line_bytes) Slot {
     alignas(line_bytes) std::atomic<std::uint64_t> plan_base_tick;
 };
 
-struct alignas(line_bytes) ResultsHeader {
+// What all places in the memory are computed from. Never changed once it is made.
+struct ResultsShape {
     std::uint64_t total_bytes;
     std::uint32_t endpoints;
     std::uint32_t clock_kind;
@@ -94,6 +95,10 @@ struct alignas(line_bytes) ResultsHeader {
     std::uint32_t has_sample_rings;
     std::uint32_t shared_with_peer; // 1: both workers map this very memory
 
+    bool operator==(const ResultsShape&) const = default;
+};
+
+struct alignas(line_bytes) ResultsHeader : ResultsShape {
     // Set by the coordinator to end the measurement early.
     alignas(line_bytes) std::atomic<std::uint32_t> stop;
 };
@@ -108,6 +113,9 @@ struct ResultsLayout {
 
 // A mapping of the memory; owns the descriptor (if it made it) and the mapping. Not copyable. Pages are only backed
 // where touched: a histogram that saw values in ten buckets takes a few pages.
+//
+// A worker runs a module, which may write anything anywhere: the memory cannot be made smaller, and where something is
+// in it is computed from a copy of the shape that no other process can reach.
 class ResultsMemory {
 public:
     // A new memfd, zeroed, with the minima set to their neutral value and migrations not known. Throws RunError.
@@ -123,7 +131,10 @@ public:
 
     [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
     [[nodiscard]] ResultsHeader& header() const noexcept { return *header_; }
-    [[nodiscard]] TickScale scale() const noexcept { return TickScale{header_->ns_per_tick_q32}; }
+    [[nodiscard]] const ResultsShape& shape() const noexcept { return shape_; }
+    // Whether the shape in the memory is still what it was made with; if not, somebody wrote over it.
+    [[nodiscard]] bool intact() const noexcept { return *header_ == shape_; }
+    [[nodiscard]] TickScale scale() const noexcept { return TickScale{shape_.ns_per_tick_q32}; }
     [[nodiscard]] Slot& slot(Role role, unsigned endpoint) const noexcept;
     [[nodiscard]] std::span<std::uint64_t> counts(Role role, unsigned endpoint) const noexcept;
     // Empty if the run is not open loop.
@@ -135,9 +146,13 @@ public:
 
 private:
     ResultsMemory(int descriptor, void* address, std::size_t bytes) noexcept;
+    template <class T> [[nodiscard]] T* at(std::size_t offset) const noexcept;
+    [[nodiscard]] std::size_t slot_number(Role role, unsigned endpoint) const noexcept;
+
     int descriptor_ = -1;
     ResultsHeader* header_ = nullptr;
     std::size_t bytes_ = 0;
+    ResultsShape shape_{};
 };
 
 } // namespace ipcmark

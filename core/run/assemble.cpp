@@ -178,7 +178,7 @@ DirectionResult assemble_result(const AssembleInput& input) {
     facts.plan = input.plan;
     facts.clock = input.clock;
     facts.module = input.module;
-    if (input.memory->header().shared_with_peer != 0)
+    if (input.memory->shape().shared_with_peer != 0)
         facts.common_cpus = allowed_cpus().size();
     result.audit = audit(result, facts);
     return result;

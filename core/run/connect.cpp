@@ -23,11 +23,11 @@ namespace {
 class RemoteServer : public WorkerLink {
 public:
     RemoteServer(ControlChannel& channel, ResultsMemory& memory) : channel_(channel), memory_(memory) {
-        const ResultsHeader& header = memory.header();
+        const ResultsShape& shape = memory.shape();
         channel.send({{"type", "spawn"},
-                      {"clock_kind", header.clock_kind},
-                      {"ns_per_tick_q32", header.ns_per_tick_q32},
-                      {"endpoints", header.endpoints}});
+                      {"clock_kind", shape.clock_kind},
+                      {"ns_per_tick_q32", shape.ns_per_tick_q32},
+                      {"endpoints", shape.endpoints}});
     }
     [[nodiscard]] ControlChannel& channel() noexcept override { return channel_; }
     [[nodiscard]] int end_descriptor() const noexcept override { return -1; }

@@ -409,6 +409,13 @@ private:
     }
 
     void assemble(const std::string& timestamp) {
+        if (!memory_.intact()) {
+            outcome_.failure =
+                fmt::format("module '{}' wrote over the memory in which its measurement is kept: none of "
+                            "it can be trusted",
+                            plan_.mechanism);
+            return;
+        }
         AssembleInput input;
         input.plan = &plan_;
         input.job = &request_.client_job;

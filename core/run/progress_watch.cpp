@@ -26,7 +26,7 @@ std::chrono::nanoseconds stall_limit(const WorkerJob& job) {
 ProgressWatch::ProgressWatch(const ResultsMemory& memory, const WorkerJob& job) : memory_(memory), job_(job) {}
 
 void ProgressWatch::look() {
-    const bool arrivals_here = job_.direction == Direction::round_trip || memory_.header().shared_with_peer != 0;
+    const bool arrivals_here = job_.direction == Direction::round_trip || memory_.shape().shared_with_peer != 0;
     const Role arriving = job_.direction == Direction::round_trip ? Role::client : Role::server;
     std::uint64_t messages = 0;
     std::uint64_t moved = 0;

@@ -11,7 +11,7 @@ SampleDrain::SampleDrain(ResultsMemory& memory, Role recording, const RunClock& 
           std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count())) {}
 
 void SampleDrain::drain() {
-    for (unsigned endpoint = 0; endpoint < memory_.header().endpoints; ++endpoint) {
+    for (unsigned endpoint = 0; endpoint < memory_.shape().endpoints; ++endpoint) {
         const auto ring = memory_.samples(endpoint);
         if (ring.empty())
             return;
@@ -35,7 +35,7 @@ void SampleDrain::drain() {
 
 std::uint64_t SampleDrain::dropped() const noexcept {
     std::uint64_t dropped = 0;
-    for (unsigned endpoint = 0; endpoint < memory_.header().endpoints; ++endpoint)
+    for (unsigned endpoint = 0; endpoint < memory_.shape().endpoints; ++endpoint)
         dropped += memory_.slot(recording_, endpoint).samples_dropped.load(std::memory_order_relaxed);
     return dropped;
 }

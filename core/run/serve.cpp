@@ -158,6 +158,11 @@ private:
             worker.channel().send({{"type", "job"}, {"job", job.to_json()}});
             end = forward(worker, job, memory);
         }
+        if (!memory.intact()) {
+            end = "dismissed: it wrote over the memory in which the measurement is kept";
+            client_.send({{"type", "exited"}, {"text", end}, {"slots", boost::json::array()}});
+            return;
+        }
         client_.send({{"type", "exited"}, {"text", end}, {"slots", server_slots_to_json(memory)}});
     }
 

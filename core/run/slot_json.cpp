@@ -44,7 +44,7 @@ HistogramSums sums_from(const boost::json::object& object) {
 
 boost::json::array server_slots_to_json(const ResultsMemory& memory) {
     boost::json::array slots;
-    for (unsigned endpoint = 0; endpoint < memory.header().endpoints; ++endpoint) {
+    for (unsigned endpoint = 0; endpoint < memory.shape().endpoints; ++endpoint) {
         const Slot& slot = memory.slot(Role::server, endpoint);
         boost::json::array cpus(slot.cpus_used.begin(), slot.cpus_used.end());
         slots.push_back({
@@ -73,9 +73,9 @@ boost::json::array server_slots_to_json(const ResultsMemory& memory) {
 void server_slots_from_json(const boost::json::array& slots, ResultsMemory& memory) {
     if (slots.empty())
         return; // refused before anything ran
-    if (slots.size() != memory.header().endpoints)
+    if (slots.size() != memory.shape().endpoints)
         throw RunError("the other end sent the results of another number of endpoints");
-    for (unsigned endpoint = 0; endpoint < memory.header().endpoints; ++endpoint) {
+    for (unsigned endpoint = 0; endpoint < memory.shape().endpoints; ++endpoint) {
         const auto& object = slots[endpoint].as_object();
         Slot& slot = memory.slot(Role::server, endpoint);
         slot.received.store(number_field(object, "received"), memory_order_relaxed);

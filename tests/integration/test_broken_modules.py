@@ -116,6 +116,19 @@ def test_results_before_a_failed_test_are_kept(ipcmark):
     assert document["results"][0]["round_trip_results"]["latency"]["total_samples"] == 500
 
 
+@pytest.mark.parametrize("direction", ["--one-way", "--round-trip"])
+@pytest.mark.parametrize("streaming", [[], ["--streaming-output-csv", "s.csv"]])
+def test_a_module_that_writes_over_the_results_fails_its_own_test_alone(ipcmark, direction, streaming):
+    """It can reach the memory in which both workers count, and the host reads that while it does."""
+    done, document = run(ipcmark, ["good", "destroys-results"], direction, *streaming)
+    assert done.returncode == 1, done.stderr
+    assert "fixture-destroys-results" in done.stderr
+    kept, destroyed = document["results"]
+    assert kept["status"] == "Success"
+    assert "'fixture-destroys-results' wrote over the memory" in destroyed["status"]["Failure"]
+    assert destroyed["one_way_results"] is None and destroyed["round_trip_results"] is None
+
+
 def test_the_host_goes_on_if_asked(ipcmark):
     done, document = run(ipcmark, ["good", "crash-in-send", "good"], "--continue-on-error")
     assert done.returncode == 0

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from support import TIMEOUT_S, free_port
+from support import FIXTURES, TIMEOUT_S, free_port
 
 QUICK = ["-i", 300, "-w", 10]
 
@@ -355,4 +355,22 @@ def test_a_client_of_another_version_is_told(ipcmark):
         assert stranger.recv(1) == b""
     assert "use the same version" in server.stderr.readline()
     server.send_signal(signal.SIGINT)
+    assert server.wait(timeout=TIMEOUT_S) == 0
+
+
+@pytest.mark.parametrize("direction", ["--one-way", "--round-trip"])
+def test_a_module_that_writes_over_the_results_there_is_named_here(ipcmark, leftovers, direction):
+    address = f"unix:{leftovers.folder}/meet"
+    kinds = ["good", "destroys-results"]
+    server = serving(ipcmark, address, "--module-path", FIXTURES)
+    done = ipcmark(
+        *["connect", address, "--module-path", FIXTURES, "-m", ",".join(f"fixture-{kind}" for kind in kinds)],
+        *[*QUICK, direction, "-q", "-o", "r.json"],
+    )
+    assert done.returncode == 1, done.stderr
+    kept, destroyed = json.loads((ipcmark.folder / "r.json").read_text())["results"]
+    assert kept["status"] == "Success"
+    assert "fixture-destroys-results" in destroyed["status"]["Failure"]
+    assert "wrote over the memory" in destroyed["status"]["Failure"]
+    server.send_signal(signal.SIGTERM)
     assert server.wait(timeout=TIMEOUT_S) == 0

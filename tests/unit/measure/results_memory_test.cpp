@@ -56,6 +56,33 @@ TEST_CASE("what one mapping writes another reads, and every part has its own pla
     }
 }
 
+TEST_CASE("the memory keeps its size, whatever a worker does", "[results]") {
+    const ResultsMemory memory = ResultsMemory::create({}, one_tick_is_one_ns());
+    CHECK(ftruncate(memory.descriptor(), 0) != 0);
+    CHECK(ftruncate(memory.descriptor(), 1 << 30) != 0);
+    CHECK(fcntl(memory.descriptor(), F_ADD_SEALS, F_SEAL_WRITE) != 0);
+}
+
+TEST_CASE("every part stays where it was when a worker has written over the shape", "[results]") {
+    ResultsLayout layout;
+    layout.endpoints = 2;
+    layout.uncorrected = layout.stamp_rings = layout.sample_rings = true;
+    const ResultsMemory ours = ResultsMemory::create(layout, one_tick_is_one_ns());
+    const ResultsMemory theirs = ResultsMemory::open(dup(ours.descriptor()));
+    const auto places = [&] {
+        return std::vector<const void*>{&ours.slot(Role::client, 1), ours.counts(Role::client, 1).data(),
+                                        ours.uncorrected_counts(Role::client, 1).data(), ours.stamps(1).data(),
+                                        ours.samples(1).data()};
+    };
+    const auto before = places();
+    CHECK(ours.intact());
+    static_cast<ResultsShape&>(theirs.header()) = {};
+    CHECK_FALSE(ours.intact());
+    CHECK(places() == before);
+    CHECK(ours.shape().endpoints == 2);
+    CHECK(ours.scale().ns_per_tick_q32 == one_tick_is_one_ns().scale.ns_per_tick_q32);
+}
+
 TEST_CASE("memory of another shape is refused", "[results]") {
     const int descriptor = memfd_create("not-results", MFD_CLOEXEC);
     REQUIRE(ftruncate(descriptor, 1 << 20) == 0);
