@@ -33,11 +33,18 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// The module runs on the job thread and its children; the main thread only listens to the coordinator, so that a module
-// that hangs anywhere cannot keep the worker alive.
+// The module runs on the job thread and its children, and is interrupted from a thread of its own; the main thread only
+// listens to the coordinator, so that a module that hangs anywhere cannot keep the worker alive. It takes no lock that
+// is held while the module is called.
 class Worker {
 public:
-    Worker() : control_(UniqueFd(worker_control_fd)) {}
+    Worker() : control_(UniqueFd(worker_control_fd)), interrupter_([this] { interrupt_when_asked(); }) {}
+    ~Worker() {
+        post(&Worker::leaving_, true);
+        interrupter_.join();
+    }
+    Worker(const Worker&) = delete;
+    Worker& operator=(const Worker&) = delete;
 
     int run() {
         instance = this;
@@ -47,7 +54,6 @@ public:
             const auto message = control_.receive(-1ms);
             if (!message) {
                 // The coordinator is gone: nobody waits for results any more.
-                interrupt(IPCMARK_CANCELLED);
                 remove_scratch_dir(scratch_dir_);
                 _exit(job.valid() ? 1 : 0);
             }
@@ -65,10 +71,10 @@ public:
             } else if (type == "start") {
                 post(&Worker::started_, true);
             } else if (type == "interrupt") {
-                interrupt(IPCMARK_CANCELLED);
+                ask_for_interrupt();
             } else if (type == "exit") {
+                ask_for_interrupt();
                 post(&Worker::leaving_, true);
-                interrupt(IPCMARK_CANCELLED);
                 if (job.valid() && job.wait_for(2s) != std::future_status::ready)
                     _exit(1); // the module does not come back
                 return 0;
@@ -92,8 +98,8 @@ private:
         // dead one.
         std::unique_lock lock(mutex_);
         changed_.wait(lock, [this] { return leaving_.has_value(); });
-        endpoints_ = nullptr;
         lock.unlock();
+        set_endpoints(nullptr);
         endpoints.reset();
     }
 
@@ -106,12 +112,7 @@ private:
         // The client of a stand-alone run cannot know how much there is here.
         check_message_memory(job_, module->has(IPCMARK_CAP_LOOPBACK), Sides::own);
         endpoints = std::make_unique<WorkerEndpoints>(job_, module, *memory_);
-        {
-            const std::lock_guard lock(mutex_);
-            endpoints_ = endpoints.get();
-            if (interrupted_)
-                endpoints->interrupt(*interrupted_);
-        }
+        set_endpoints(endpoints.get());
         std::string address;
         if (job_.role == Role::server) {
             const bool scratch = module->has(IPCMARK_CAP_SCRATCH_DIR);
@@ -141,11 +142,36 @@ private:
 
     void log(int level, const char* text) { control_.send({{"type", "log"}, {"level", level}, {"text", text}}); }
 
-    void interrupt(ipcmark_status status) {
-        const std::lock_guard lock(mutex_);
-        interrupted_ = status;
-        if (endpoints_ != nullptr)
-            endpoints_->interrupt(status);
+    void ask_for_interrupt() {
+        {
+            const std::lock_guard lock(mutex_);
+            ++interrupts_asked_;
+        }
+        changed_.notify_all();
+    }
+
+    // Each time that it is asked for: what was made since the last time is then interrupted, too.
+    void interrupt_when_asked() {
+        for (unsigned done = 0;;) {
+            {
+                std::unique_lock lock(mutex_);
+                changed_.wait(lock, [&] { return interrupts_asked_ != done || leaving_.has_value(); });
+                if (interrupts_asked_ == done)
+                    return;
+                done = interrupts_asked_;
+            }
+            const std::lock_guard lock(endpoints_mutex_);
+            interrupted_ = true;
+            if (endpoints_ != nullptr)
+                endpoints_->interrupt(IPCMARK_CANCELLED);
+        }
+    }
+
+    void set_endpoints(WorkerEndpoints* endpoints) {
+        const std::lock_guard lock(endpoints_mutex_);
+        endpoints_ = endpoints;
+        if (endpoints_ != nullptr && interrupted_)
+            endpoints_->interrupt(IPCMARK_CANCELLED);
     }
 
     template <class T> void post(std::optional<T> Worker::*field, T value) {
@@ -173,11 +199,16 @@ private:
 
     std::mutex mutex_;
     std::condition_variable changed_;
-    WorkerEndpoints* endpoints_ = nullptr;
-    std::optional<ipcmark_status> interrupted_;
+    unsigned interrupts_asked_ = 0;
     std::optional<std::string> address_;
     std::optional<bool> started_;
     std::optional<bool> leaving_;
+
+    std::mutex endpoints_mutex_; // held while the module is interrupted
+    WorkerEndpoints* endpoints_ = nullptr;
+    bool interrupted_ = false;
+
+    std::thread interrupter_; // uses all the others
 };
 
 } // namespace
@@ -189,6 +220,9 @@ int worker_main() {
         return 2;
     }
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    // A worker that is stopped would not see that the coordinator has gone. No SIGKILL: it has a folder to remove; and
+    // this comes already with the end of the thread that started the worker, where it must do no harm.
+    prctl(PR_SET_PDEATHSIG, SIGCONT);
     std::signal(SIGPIPE, SIG_IGN);
     try {
         return Worker().run();

@@ -9,7 +9,7 @@ import subprocess
 import time
 
 import pytest
-from support import DURATIONS, MECHANISMS, TIMEOUT_S, measuring_workers
+from support import DURATIONS, FIXTURES, MECHANISMS, TIMEOUT_S, measuring_workers
 
 WAITS = ["block", "spin"]
 
@@ -53,6 +53,26 @@ def test_a_killed_host_takes_its_workers_along(ipcmark, leftovers, mechanism, wa
         wait = "adaptive"
     run, workers = started(ipcmark, mechanism, "--wait", wait)
     assert len(workers) == 2
+    run.kill()
+    run.wait(timeout=TIMEOUT_S)
+    leftovers.assert_none()
+
+
+@pytest.mark.parametrize("told_before", [False, True])
+def test_a_module_whose_interrupt_hangs_does_not_outlive_the_host(ipcmark, leftovers, told_before):
+    run, _ = started(ipcmark, "fixture-hang-in-interrupt", "--module-path", FIXTURES)
+    if told_before:
+        run.send_signal(signal.SIGTERM)
+        time.sleep(1)  # the workers have been told to go, and interrupt the module for that
+    run.kill()
+    run.wait(timeout=TIMEOUT_S)
+    leftovers.assert_none()
+
+
+@pytest.mark.parametrize("victim", [0, 1])
+def test_a_worker_that_is_stopped_does_not_outlive_the_host(ipcmark, leftovers, victim):
+    run, workers = started(ipcmark, "uds")
+    os.kill(workers[victim], signal.SIGSTOP)
     run.kill()
     run.wait(timeout=TIMEOUT_S)
     leftovers.assert_none()
