@@ -121,6 +121,7 @@ void occupy_standard_descriptors() {
 int main(int argc, char** argv) {
     occupy_standard_descriptors();
     ::signal(SIGPIPE, SIG_IGN); // results must reach their files though nobody reads the table
+    ::signal(SIGXFSZ, SIG_IGN); // beyond the limit of file sizes a write fails, which can be told
     ::signal(SIGCHLD, SIG_DFL); // where a parent has it ignored, nobody could tell how a worker ended
     Invocation invocation;
     invocation.command_line.assign(argv, argv + argc);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "measure/results_memory.hpp"
 
+#include "module/limit_remedy.hpp"
+
 #include <ipcmark/run.hpp>
 
 #include <cerrno>
@@ -86,7 +88,8 @@ ResultsMemory ResultsMemory::create(const ResultsLayout& layout, const RunClock&
         const int error = errno;
         if (descriptor >= 0)
             close(descriptor);
-        throw RunError(fmt::format("cannot make {} bytes of results memory: {}", bytes, std::strerror(error)));
+        throw RunError(fmt::format("cannot make {} bytes of results memory: {}{}", bytes, std::strerror(error),
+                                   limit_remedy(error)));
     }
     void* address = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
     if (address == MAP_FAILED) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "module/describe_text.hpp"
+#include "module/limit_remedy.hpp"
 #include "module/locate.hpp"
 
 #include <ipcmark/module_kit/fd.hpp>
@@ -37,7 +38,8 @@ constexpr std::size_t longest_answer = 8 << 20;
 constexpr std::size_t most_said = 64 << 10;
 
 [[noreturn]] void fail(const std::string& action) {
-    throw RunError(fmt::format("cannot {}: {}", action, std::generic_category().message(errno)));
+    const int error = errno;
+    throw RunError(fmt::format("cannot {}: {}{}", action, std::generic_category().message(error), limit_remedy(error)));
 }
 
 // Where the child's standard error goes. Sealed at its size, so that a module that prints for ever fills no memory.

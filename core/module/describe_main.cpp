@@ -117,6 +117,7 @@ int describe_main(const char* path) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     ::signal(SIGPIPE, SIG_IGN);
+    ::signal(SIGXFSZ, SIG_IGN);
     const Reply reply;
     try {
         reply.line(description_to_text(describe_here(path, reply)));

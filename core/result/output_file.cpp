@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "result/output_file.hpp"
 
+#include "module/limit_remedy.hpp"
+
 #include <ipcmark/run.hpp>
 
 #include <array>
@@ -34,7 +36,7 @@ std::string remedy_of(int error, const fs::path& path) {
     case EISDIR:
         return "; name a file in it";
     default:
-        return {};
+        return limit_remedy(error);
     }
 }
 

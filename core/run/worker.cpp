@@ -224,6 +224,7 @@ int worker_main() {
     // this comes already with the end of the thread that started the worker, where it must do no harm.
     prctl(PR_SET_PDEATHSIG, SIGCONT);
     std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN); // beyond the limit of file sizes calls fail, which can be told
     try {
         return Worker().run();
     } catch (const std::exception& error) {

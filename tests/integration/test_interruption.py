@@ -224,6 +224,32 @@ def test_a_result_that_cannot_be_written_leaves_no_half_of_one(ipcmark):
     assert "r.json" not in done.stdout.split("on disk:")[1].split()
 
 
+def limit_of_file_sizes(kib):
+    return ["sh", "-c", f'ulimit -f {2 * kib} && exec "$@"', "sh"]  # POSIX counts it in blocks of 512 bytes
+
+
+@pytest.mark.parametrize("kib", [0, 4, 64, 256])
+def test_the_limit_of_file_sizes_is_one_clear_line(ipcmark, kib):
+    """A signal comes with that error, and would end the program without a word. Memory that is shared counts, too."""
+    done = ipcmark("run", "-m", "shm", "-s", 64, "-i", 20_000, "-q", "-o", "r.json", wrapper=limit_of_file_sizes(kib))
+    assert done.returncode == 1, done.returncode
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1 and lines[0].startswith("ipcmark: "), done.stderr
+    assert "File too large" in lines[0] and "ulimit -f" in lines[0]
+
+
+def test_samples_beyond_the_limit_of_file_sizes_keep_the_results(ipcmark):
+    done = ipcmark(
+        *["run", "-m", "uds", "-s", 64, "-i", 500_000, "--one-way", "-q"],
+        *["--streaming-output-csv", "s.csv", "-o", "r.json"],
+        wrapper=limit_of_file_sizes(10 << 10),
+    )
+    assert done.returncode == 1, done.returncode
+    assert "s.csv" in done.stderr and "ulimit -f" in done.stderr and len(done.stderr.splitlines()) == 1
+    result = document_of(ipcmark)["results"][0]
+    assert result["one_way_results"]["latency"]["total_samples"] == 500_000
+
+
 def test_an_unwritable_output_is_found_before_the_run(ipcmark, witness):
     done = ipcmark("run", *witness.arguments(), "-i", 10, "-o", "/nonexistent/folder/r.json")
     assert done.returncode == 2
