@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/interrupt.hpp"
 
+#include "run/worker_process.hpp"
+
 #include <ipcmark/run.hpp>
 
 #include <atomic>
@@ -33,6 +35,14 @@ extern "C" void ipcmark_on_signal(int signal) {
     errno = saved_errno;
 }
 
+extern "C" void ipcmark_on_terminal_stop(int) {
+    const int saved_errno = errno;
+    signal_workers(SIGSTOP);
+    ::kill(::getpid(), SIGSTOP);
+    signal_workers(SIGCONT); // when this process goes on
+    errno = saved_errno;
+}
+
 } // namespace
 
 Interrupt::Interrupt() {
@@ -55,15 +65,20 @@ Interrupt::Interrupt() {
     ::sigaction(SIGINT, &action, &old_interrupt_);
     ::sigaction(SIGTERM, &action, &old_terminate_);
     ::sigaction(SIGHUP, &action, &old_hang_up_);
+    action.sa_handler = ipcmark_on_terminal_stop;
+    ::sigaction(SIGTSTP, &action, &old_stop_);
     // What was ignored stays so: nohup.
     if (old_hang_up_.sa_handler == SIG_IGN)
         ::sigaction(SIGHUP, &old_hang_up_, nullptr);
+    if (old_stop_.sa_handler == SIG_IGN)
+        ::sigaction(SIGTSTP, &old_stop_, nullptr);
 }
 
 Interrupt::~Interrupt() {
     ::sigaction(SIGINT, &old_interrupt_, nullptr);
     ::sigaction(SIGTERM, &old_terminate_, nullptr);
     ::sigaction(SIGHUP, &old_hang_up_, nullptr);
+    ::sigaction(SIGTSTP, &old_stop_, nullptr);
     wake();
     waiter_.join();
     ::close(wake_descriptor.exchange(-1));

@@ -9,7 +9,8 @@
 namespace ipcmark::host {
 
 // While it lives, the first SIGINT, SIGTERM or SIGHUP asks for a stop, and the second ends the process at once with
-// 128 + the signal's number. One at a time in a process. Children started meanwhile get the default handling.
+// 128 + the signal's number; and a stop from the terminal stops the workers, too, until the program goes on. One at a
+// time in a process. Children started meanwhile get the default handling.
 class Interrupt {
 public:
     Interrupt();
@@ -26,6 +27,7 @@ private:
     struct sigaction old_interrupt_ {};
     struct sigaction old_terminate_ {};
     struct sigaction old_hang_up_ {};
+    struct sigaction old_stop_ {};
     std::thread waiter_;
 };
 

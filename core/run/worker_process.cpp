@@ -5,6 +5,9 @@
 
 #include <ipcmark/run.hpp>
 
+#include <array>
+#include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <cstring>
 
@@ -34,6 +37,17 @@ struct SpawnActions {
     SpawnActions& operator=(const SpawnActions&) = delete;
 };
 
+// A handler can reach nothing but globals. A run has two workers at a time, and a program may do several runs at once;
+// those beyond what is here are not stopped together with it.
+std::array<std::atomic<pid_t>, 64> groups;
+static_assert(std::atomic<pid_t>::is_always_lock_free);
+
+void exchange_group(pid_t from, pid_t to) noexcept {
+    for (auto& group : groups)
+        if (pid_t expected = from; group.compare_exchange_strong(expected, to))
+            return;
+}
+
 // A descriptor above those that the worker is given, so that no dup2 overwrites a source.
 UniqueFd out_of_the_way(int descriptor) {
     return UniqueFd(fcntl(descriptor, F_DUPFD_CLOEXEC, 16));
@@ -41,8 +55,16 @@ UniqueFd out_of_the_way(int descriptor) {
 
 } // namespace
 
+void signal_workers(int signal) noexcept {
+    for (const auto& group : groups)
+        if (const pid_t leader = group; leader != 0)
+            ::kill(-leader, signal);
+}
+
 WorkerProcess::WorkerProcess(pid_t pid, UniqueFd pidfd, UniqueFd socket)
-    : pid_(pid), pidfd_(std::move(pidfd)), channel_(std::make_unique<ControlChannel>(std::move(socket))) {}
+    : pid_(pid), pidfd_(std::move(pidfd)), channel_(std::make_unique<ControlChannel>(std::move(socket))) {
+    exchange_group(0, pid_);
+}
 
 WorkerProcess::WorkerProcess(WorkerProcess&& other) noexcept
     : pid_(std::exchange(other.pid_, -1)), pidfd_(std::move(other.pidfd_)), channel_(std::move(other.channel_)),
@@ -65,16 +87,18 @@ WorkerProcess WorkerProcess::spawn(int results_descriptor) {
         posix_spawn_file_actions_adddup2(&spawn.actions, results.get(), worker_results_fd);
     posix_spawn_file_actions_addclosefrom_np(&spawn.actions, results ? worker_results_fd + 1 : worker_results_fd);
     // The coordinator alone decides what an interrupt from the terminal means; the worker ends when its control
-    // connection does.
+    // connection does. In a group of its own it is in the background of that terminal, and may write to it all the
+    // same.
     sigset_t blocked;
     sigemptyset(&blocked);
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT})
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTTOU, SIGTTIN})
         sigaddset(&blocked, signal);
     sigset_t defaults;
     sigfillset(&defaults);
     posix_spawnattr_setsigmask(&spawn.attributes, &blocked);
     posix_spawnattr_setsigdefault(&spawn.attributes, &defaults);
-    posix_spawnattr_setflags(&spawn.attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setpgroup(&spawn.attributes, 0);
+    posix_spawnattr_setflags(&spawn.attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
     char* arguments[] = {const_cast<char*>("ipcmark-worker"), nullptr};
     pid_t pid = -1;
     const int error = posix_spawn(&pid, program.c_str(), &spawn.actions, &spawn.attributes, arguments, environ);
@@ -103,10 +127,18 @@ std::optional<std::string> WorkerProcess::ended() {
 std::optional<std::string> WorkerProcess::reap(int flags) {
     if (end_)
         return end_;
-    int status = 0;
-    const pid_t reaped = waitpid(pid_, &status, flags);
-    if (reaped == 0 || (reaped < 0 && errno == EINTR))
+    siginfo_t info{};
+    const int looked = waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOWAIT | flags);
+    if ((looked == 0 && info.si_pid == 0) || (looked < 0 && errno == EINTR))
         return std::nullopt;
+    // What the module has started would hold the caller's standard error for ever. Before the worker is reaped: until
+    // then nobody else has its number.
+    kill();
+    exchange_group(pid_, 0);
+    int status = 0;
+    pid_t reaped = 0;
+    while ((reaped = waitpid(pid_, &status, 0)) < 0 && errno == EINTR) {
+    }
     if (reaped < 0)
         end_ = ""; // the program ignores SIGCHLD or waits for all its children: that it ended is all that can be known
     else if (WIFSIGNALED(status))
@@ -126,7 +158,7 @@ bool WorkerProcess::stopped() const noexcept {
 
 void WorkerProcess::kill() noexcept {
     if (pid_ > 0 && !end_)
-        ::kill(pid_, SIGKILL);
+        ::kill(-pid_, SIGKILL);
 }
 
 } // namespace ipcmark

@@ -16,7 +16,12 @@ namespace ipcmark {
 inline constexpr int worker_control_fd = 3;
 inline constexpr int worker_results_fd = 4;
 
-// A worker as a child process. Killed and reaped by the destructor at the latest.
+// [signal handler] Sends it to all workers and whatever their modules have started: they are no part of the group that
+// a terminal stops and continues.
+void signal_workers(int signal) noexcept;
+
+// A worker as a child process, the first of a process group. Killed, with all that is left of its group, and reaped by
+// the destructor at the latest.
 class WorkerProcess {
 public:
     // Starts the worker program; results_descriptor is -1 for one that is only asked questions. Safe in a program with
@@ -36,7 +41,7 @@ public:
     // SIGCHLD; nothing while it runs.
     std::optional<std::string> ended();
     [[nodiscard]] bool stopped() const noexcept;
-    void kill() noexcept;
+    void kill() noexcept; // the whole group
     // Kills it, if it still runs, and waits until it is dead: what it has left in memory is then final.
     void end();
 

@@ -1,10 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A module that crashes, hangs or lies is a failed test with a cause; the host, and the other results, live on."""
 
-import contextlib
 import json
-import os
-import signal
 
 import pytest
 from support import FIXTURES, free_port
@@ -60,12 +57,15 @@ def test_a_child_of_a_worker_that_crashed_does_not_hide_the_crash(ipcmark, lefto
     """It holds the worker's end of the control connection, which so never closes."""
     done, document = run(ipcmark, ["child-outlives-crash"], "--round-trip")
     assert done.returncode == 1
-    children = leftovers.processes()
-    for pid in children:
-        with contextlib.suppress(OSError):
-            os.kill(pid, signal.SIGKILL)
-    assert children, "the run was to end before the child"
     assert "signal 11" in document["results"][0]["status"]["Failure"], "not the time-out"
+    leftovers.assert_none()
+
+
+def test_what_a_module_has_started_goes_with_its_worker(ipcmark, leftovers):
+    """It would hold the output of the program for ever, for whose end this call waits."""
+    done, _ = run(ipcmark, ["leaves-process-in-connect"])
+    assert done.returncode == 0, done.stderr
+    leftovers.assert_none()
 
 
 @pytest.mark.parametrize("size", [1, 8, 15, 64])

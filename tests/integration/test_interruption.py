@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from support import DURATIONS, FIXTURES, MECHANISMS, TIMEOUT_S, measuring_workers
@@ -129,6 +130,29 @@ def test_ctrl_c_reaches_the_whole_group_and_is_survived(ipcmark):
     run.wait(timeout=TIMEOUT_S)
     measured = document_of(ipcmark)["results"][0]["round_trip_results"]
     assert measured["latency"]["total_samples"] > 100
+
+
+def state_of(pid):
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def wait_for_states(pids, states):
+    deadline = time.monotonic() + TIMEOUT_S
+    while not all(state_of(pid) in states for pid in pids):
+        assert time.monotonic() < deadline, [state_of(pid) for pid in pids]
+        time.sleep(0.02)
+
+
+def test_ctrl_z_stops_the_workers_too_until_the_run_goes_on(ipcmark):
+    """They are not in the group to which a terminal sends the signal."""
+    run, workers = started(ipcmark, "uds", messages=200)
+    os.killpg(run.pid, signal.SIGTSTP)
+    wait_for_states([run.pid, *workers], "T")
+    os.killpg(run.pid, signal.SIGCONT)
+    wait_for_states([run.pid, *workers], "RS")
+    os.kill(run.pid, signal.SIGINT)
+    run.wait(timeout=TIMEOUT_S)
+    assert document_of(ipcmark)["results"][0]["round_trip_results"]["latency"]["total_samples"] > 100
 
 
 @pytest.mark.parametrize("mechanism", MECHANISMS)
