@@ -34,6 +34,16 @@ std::optional<bool> is_awake(pid_t thread) {
     return line[name_end + 2] == 'R';
 }
 
+// Each thread says its number when it begins to run, which a busy machine may put off for long.
+void say_number(std::atomic<pid_t>& thread) {
+    thread = gettid();
+    thread.notify_all();
+}
+pid_t number_of(const std::atomic<pid_t>& thread) {
+    thread.wait(0);
+    return thread;
+}
+
 // Looks at a thread that waits in `name` for a while. A thread that spins is awake each time, however little a busy
 // machine lets it run.
 void watch(Context& context, pid_t thread, const std::string& name) {
@@ -63,11 +73,12 @@ void in_recv(Context& context) {
     std::size_t size = 0;
     std::atomic<pid_t> thread{0};
     Task task([&] {
-        thread = gettid();
+        say_number(thread);
         (void)link.wire.try_recv(buffer, size);
     });
+    const auto number = number_of(thread);
     require(!task.done_within(50ms), "recv returned with nothing to receive");
-    watch(context, thread, "a recv that waits");
+    watch(context, number, "a recv that waits");
     link.wire.interrupt(IPCMARK_CANCELLED);
     require(task.done_within(context.hang_limit()), "recv did not return after an interrupt");
     link.finish();
@@ -90,11 +101,12 @@ void in_accept(Context& context) {
     EndpointHandle endpoint;
     std::atomic<pid_t> thread{0};
     Task task([&] {
-        thread = gettid();
+        say_number(thread);
         (void)context.try_accept(listener, spec, endpoint);
     });
+    const auto number = number_of(thread);
     require(!task.done_within(50ms), "accept returned with nobody there");
-    watch(context, thread, "an accept that waits");
+    watch(context, number, "an accept that waits");
     context.table().interrupt_listener(listener.get(), IPCMARK_CANCELLED);
     require(task.done_within(context.hang_limit()), "accept did not return after an interrupt");
 }

@@ -86,5 +86,12 @@ def test_slow_is_not_wrong(ipcmark):
     assert report["tests"][0]["seconds"] > 20
 
 
+def test_a_thread_that_begins_late_is_no_fault(ipcmark):
+    """A busy machine may run it long after it was made: what it waits in has not returned by then, nor begun."""
+    late = {"LD_PRELOAD": str(BUILD_ROOT / "tests" / "conformance" / "late-threads.so")}
+    done = ipcmark("check", module("good"), "-q", "--only", "waiting.*", env=late)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_there_are_at_least_fifteen_kinds():
     assert len(CAUGHT_BY) >= 15
