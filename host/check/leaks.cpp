@@ -3,6 +3,7 @@
 #include "host/check/peer.hpp"
 #include "host/check/process_state.hpp"
 #include "host/check/starvation.hpp"
+#include "host/check/temporary_folders.hpp"
 
 #include <ipcmark/ext/loan.h>
 #include <ipcmark/ext/pollfd.h>
@@ -281,18 +282,31 @@ std::string litter() {
     return "";
 }
 
+// How much of the machine this process sees alone.
+struct View {
+    bool names = isolate();
+    Sharing folders = names && make_temporary_folders_private() ? Sharing::private_ : Sharing::with_all;
+    [[nodiscard]] bool alone() const { return names && folders == Sharing::private_; }
+};
+
+std::set<std::string> all_names(const View& view) {
+    auto names = system_names();
+    names.merge(temporary_names(view.folders));
+    return names;
+}
+
 // Where other processes can be seen, a name of theirs may come up meanwhile: only what stays, and comes each time,
 // counts.
-void no_new_names(const std::function<void()>& work, const std::string& when, bool isolated) {
+void no_new_names(const std::function<void()>& work, const std::string& when, const View& view) {
     std::string name;
-    for (int attempt = 0; attempt < (isolated ? 1 : 4); ++attempt) {
-        const auto before = system_names();
+    for (int attempt = 0; attempt < (view.alone() ? 1 : 4); ++attempt) {
+        const auto before = all_names(view);
         work();
-        auto left = system_names();
+        auto left = all_names(view);
         std::erase_if(left, [&](const std::string& found) { return before.contains(found); });
         for (int i = 0; i < 200 && !(left.empty() && litter().empty()); ++i) {
             usleep(10'000);
-            const auto now = system_names();
+            const auto now = all_names(view);
             std::erase_if(left, [&](const std::string& found) { return !now.contains(found); });
         }
         // What one attempt has left in the folder is not new to the next: it counts at once.
@@ -310,7 +324,7 @@ void no_new_names(const std::function<void()>& work, const std::string& when, bo
 
 void names(Context& context) {
     (void)context.module();
-    const bool isolated = isolate();
+    const View view;
     enter_own_folder(context);
     no_new_names(
         [&] {
@@ -318,11 +332,11 @@ void names(Context& context) {
             cycles.run(3);
             cycles.finish();
         },
-        "after everything was closed", isolated);
+        "after everything was closed", view);
 }
 
 void names_after_kill(Context& context) {
-    const bool isolated = isolate();
+    const View view;
     enter_own_folder(context);
     no_new_names(
         [&] {
@@ -341,7 +355,7 @@ void names_after_kill(Context& context) {
             first.kill();
             second.kill();
         },
-        "after both processes were killed in the middle of a run", isolated);
+        "after both processes were killed in the middle of a run", view);
 }
 
 void names_after_kill_peer(Context& context, Channel& channel) {

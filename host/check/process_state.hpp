@@ -30,8 +30,8 @@ private:
 // Bytes handed out by malloc, and bytes mapped in all; of this process.
 [[nodiscard]] std::size_t allocated_bytes();
 [[nodiscard]] std::size_t mapped_bytes();
-// Everything with a name that another process could find: shared memory, message queues, unix sockets, System V
-// objects.
+// Everything with a name that another process could find, but for files (temporary_folders.hpp): shared memory, message
+// queues, unix sockets, System V objects.
 [[nodiscard]] std::set<std::string> system_names();
 
 // Puts this process into namespaces of its own for network (with a loopback device), shared memory, queues and mounts,
