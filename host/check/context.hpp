@@ -116,6 +116,12 @@ public:
         return subject_.wait == WaitPolicy::spin ? std::min(count, std::max<std::uint64_t>(count / 20, 30)) : count;
     }
 
+    // How many messages go over one endpoint where order is looked at: sixteen bits do not count them, and what goes
+    // wrong once in ten thousand does so more than once. With one policy: how a call waits is no part of that.
+    [[nodiscard]] std::uint64_t long_run(std::uint64_t otherwise) const {
+        return subject_.wait == WaitPolicy::block ? 70'000 : rounds(otherwise);
+    }
+
     // Ends the test unless `status` is `wanted`; `action` says what was called.
     void expect(ipcmark_status status, ipcmark_status wanted, const void* object, const std::string& action);
     // Ends the test if the status is not one of the closed set, or one that this function never returns.

@@ -36,7 +36,7 @@ void boundaries_flow(Wire& wire, bool sends) {
 constexpr Flow boundaries{.spec = {}, .run = boundaries_flow};
 
 void order_flow(Wire& wire, bool sends) {
-    for (std::uint64_t i = 0; i < wire.context().rounds(20'000); ++i) {
+    for (std::uint64_t i = 0; i < wire.context().long_run(20'000); ++i) {
         sends ? wire.send_message(i, 64) : wire.recv_message(i, 64);
     }
 }
@@ -279,7 +279,7 @@ constexpr std::array tests{
          .capabilities = dependable,
          .waits = Waits::each},
     Test{.id = "messages.order",
-         .proves = "Twenty thousand messages arrive in the order of sending, as the capability says.",
+         .proves = "Seventy thousand messages, more than sixteen bits count, arrive in the order of sending.",
          .run = run_flow<order>,
          .peer = peer_flow<order>,
          .capabilities = dependable,

@@ -232,6 +232,14 @@ void wake_ups_flow(Wire& wire, bool begins) {
 }
 constexpr Flow wake_ups{.spec = polled_spec, .run = wake_ups_flow};
 
+void order_flow(Wire& wire, bool sends) {
+    Polled polled(wire);
+    for (std::uint64_t i = 0; i < wire.context().long_run(6000); ++i) {
+        sends ? polled.send(i, 64) : polled.recv(i, 64);
+    }
+}
+constexpr Flow order{.spec = polled_spec, .run = order_flow};
+
 // The sender fills the transport and waits for room again and again.
 void room_flow(Wire& wire, bool sends) {
     Polled polled(wire);
@@ -495,6 +503,12 @@ constexpr std::array tests{
              "No wake-up is lost, whether the message comes before, in or after arm, in five thousand round trips.",
          .run = run_flow<wake_ups>,
          .peer = peer_flow<wake_ups>,
+         .capabilities = dependable,
+         .extension = id},
+    Test{.id = "pollfd.order",
+         .proves = "Seventy thousand messages, more than sixteen bits count, arrive in the order of sending.",
+         .run = run_flow<order>,
+         .peer = peer_flow<order>,
          .capabilities = dependable,
          .extension = id},
     Test{.id = "pollfd.room",

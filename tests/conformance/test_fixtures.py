@@ -92,7 +92,7 @@ def test_the_same_tests_pass_on_the_good_fixture(ipcmark):
 
 
 def test_slow_is_not_wrong(ipcmark):
-    """Forty thousand sends of 0.6 ms take longer than the test's limit of 20 s, and never stand still."""
+    """A hundred and forty thousand sends of 0.2 ms take longer than the test's limit of 20 s, and never stand still."""
     done, report = check(ipcmark, "slow_but_right", "--only", "messages.order@block")
     assert done.returncode == 0, json.dumps(report, indent=1)
     assert report["tests"][0]["seconds"] > 20
