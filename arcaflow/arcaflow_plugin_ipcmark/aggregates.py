@@ -15,6 +15,9 @@ from arcaflow_plugin_ipcmark.schema_results import DirectionSummary, Performance
 # (mechanism, size in bytes, direction, the other parameters)
 _Key = tuple[str, int, str, tuple[tuple[str, str], ...]]
 
+# Where the two ends meet changes no figure, and is the system's choice where the one given is 0.
+_ADDRESSES = ("port", "path")
+
 # The figures of one direction of a result.
 _Run = tuple[PerformanceMetrics, DirectionSummary | None]
 
@@ -73,16 +76,20 @@ def _percentile(metrics: PerformanceMetrics, summary: DirectionSummary | None, a
 
 
 def _key(result: BenchmarkResult, direction: str) -> _Key:
-    """By what was in force, not by how it was written: 1s and 1000ms are the same."""
+    """By what was in force, not by how it was written: 1s and 1000ms are the same.
+
+    Of the options, by those that were given: what the system chose where none was (tcp's port, the sizes of buffers, a
+    NUMA node) may differ from run to run.
+    """
     config = result.test_config
     duration = config.duration and config.duration["secs"] * 10**9 + config.duration["nanos"]
-    options = {option.name: option.value for option in result.module.options} if result.module else {}
+    options = {option.name: option.value for option in result.module.options if option.given} if result.module else {}
     parameters = {
         "concurrency": config.concurrency,
         "msg_count": config.msg_count,
         "duration_ns": duration,
         "warmup_iterations": config.warmup_iterations,
-        "buffer_size": config.buffer_size,
+        "buffer_size": config.buffer_size if "buffer-size" in options else None,
         "mode": config.mode,
         "access": config.access,
         "wait_policy": config.wait_policy,
@@ -94,7 +101,7 @@ def _key(result: BenchmarkResult, direction: str) -> _Key:
         "first_message": config.first_message,
         "server_cpus": config.server_cpus,
         "client_cpus": config.client_cpus,
-        **{f"option.{name}": value for name, value in options.items()},
+        **{f"option.{name}": value for name, value in options.items() if name not in _ADDRESSES},
     }
     texts = sorted((name, _text(value)) for name, value in parameters.items() if value is not None)
     return result.mechanism, config.message_size, direction, tuple(texts)

@@ -17,6 +17,11 @@ def results_of(*results: dict):
     return document.parse(json.dumps(ipcmark_document(list(results))))[0].results
 
 
+def with_option(name: str, value: str, given: bool) -> dict:
+    options = [{"name": name, "value": value, "given": given}]
+    return ipcmark_result(module={**ipcmark_result()["module"], "options": options})
+
+
 class Statistics(unittest.TestCase):
     def test_one_value(self):
         figures = statistics_of([5.0])
@@ -51,7 +56,6 @@ class Aggregates(unittest.TestCase):
         variants = [base]
         for field, value in {
             "message_size": 2048,
-            "buffer_size": 1,
             "concurrency": 2,
             "msg_count": 7,
             "duration": {"secs": 1, "nanos": 0},
@@ -68,8 +72,10 @@ class Aggregates(unittest.TestCase):
             "client_cpus": [0],
         }.items():
             variants.append(ipcmark_result(test_config={**base["test_config"], field: value}))
-        options = [{"name": "type", "value": "seqpacket", "given": True}]
-        variants.append(ipcmark_result(module={**base["module"], "options": options}))
+        variants.append(with_option("type", "seqpacket", given=True))
+        for size in (8192, 1 << 20):
+            variants.append(with_option("buffer-size", str(2 * size), given=True))
+            variants[-1]["test_config"]["buffer_size"] = size
         variants.append(ipcmark_result(mechanism="TcpSocket"))
         tests = aggregate(results_of(*variants, *variants)).tests
         self.assertEqual(len(tests), 2 * len(variants))
@@ -82,6 +88,15 @@ class Aggregates(unittest.TestCase):
         )
         spin = ipcmark_result(test_config={**base["test_config"], "spin_ns": 1})  # only adaptive spins so long
         self.assertEqual(len(aggregate(results_of(base, other, spin)).tests), 2)
+
+    def test_what_the_system_chose_does_not(self):
+        chosen = [with_option("numa-node", str(node), given=False) for node in (0, 1)]
+        for size, result in enumerate(chosen, start=4096):
+            result["test_config"]["buffer_size"] = size  # as in force, where none was asked for
+        given = [with_option("port", str(port), given=True) for port in (50001, 50002)]  # of -O port=0
+        tests = aggregate(results_of(*chosen, *given)).tests
+        self.assertEqual([test.iterations_completed for test in tests], [4, 4])
+        self.assertNotIn("buffer_size", tests[0].parameters)
 
     def test_failed_and_incomplete_results_do_not_count(self):
         partial = ipcmark_result()

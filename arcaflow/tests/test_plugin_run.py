@@ -53,6 +53,18 @@ class RealRun(PluginTest):
             (aggregate.throughput_mbps.min_value, aggregate.throughput_mbps.max_value), (min(rates), max(rates))
         )
 
+    def test_iterations_of_every_mechanism_are_counted_together(self):
+        """Whatever the system chose in each: a port, the sizes of buffers, a NUMA node."""
+        _, output = self.run_benchmark({"mechanisms": ["all"], "iterations": 2}, {"mechanisms": ["tcp"], "repeat": 2})
+        found = {
+            (each.mechanism, each.direction): each.iterations_completed for each in output.iteration_aggregates.tests
+        }
+        runs = {"UnixDomainSocket": 2, "SharedMemory": 2, "TcpSocket": 4, "PosixMessageQueue": 2}
+        self.assertEqual(
+            found, {(name, way): count for name, count in runs.items() for way in ("one_way", "round_trip")}
+        )
+        self.assertEqual(len(output.iteration_aggregates.tests), len(found))
+
     def test_a_failed_test_keeps_the_results_of_the_others(self):
         output_id, output = self.run_benchmark({}, {"mechanisms": ["usd"]}, {"message_size": 64})
         self.assertEqual(output_id, "success")
