@@ -26,6 +26,20 @@ class Axes(unittest.TestCase):
         self.assertLess(axis["range"][0], math.log10(1200))
         self.assertGreater(axis["range"][1], math.log10(18_000))
 
+    def test_every_axis_has_ticks(self):
+        """Also where what was measured is one value, or all of it lies between two of the usual steps."""
+        self.assertEqual(axes.logarithmic([500])["ticktext"], ["450", "500", "550"])
+        self.assertEqual(axes.logarithmic([700])["ticktext"], ["650", "700", "750", "800"])
+        self.assertEqual(axes.logarithmic([2.5, 4.2])["ticktext"], ["3", "4"])
+        for value in (10 ** (exponent / 100) for exponent in range(-300, 1000)):
+            for room_below in (1.15, 2):
+                axis = axes.logarithmic([value], room_below=room_below)
+                self.assertIn(len(axis["tickvals"]), range(2, 8), value)
+                self.assertEqual(len(set(axis["ticktext"])), len(axis["tickvals"]), value)
+                for tick in axis["tickvals"]:
+                    self.assertLessEqual(axis["range"][0], math.log10(tick) + 1e-9)
+                    self.assertLessEqual(math.log10(tick) - 1e-9, axis["range"][1])
+
     def test_many_decades_have_one_tick_each(self):
         axis = axes.logarithmic([90, 2e6], axes.time_text)
         self.assertEqual(axis["ticktext"], ["100 ns", "1 µs", "10 µs", "100 µs", "1 ms"])

@@ -25,15 +25,20 @@ def count_text(count: float) -> str:
     return f"{count:g}"
 
 
-def logarithmic(values: Iterable[float], text=count_text) -> dict[str, Any]:
-    """An axis that holds all of the values, with ticks at 1, 2 and 5, or at 1 where there are many decades."""
+def logarithmic(values: Iterable[float], text=count_text, room_below: float = 1.15) -> dict[str, Any]:
+    """An axis that holds all of the values, with ticks at 1, 2 and 5, or at 1 where there are many decades.
+
+    It begins at the smallest value divided by `room_below`.
+    """
     values = [value for value in values if value and value > 0]
-    low, high = (min(values) / 1.15, max(values) * 1.15) if values else (1.0, 10.0)
+    low, high = (min(values) / room_below, max(values) * 1.15) if values else (1.0, 10.0)
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     steps = [digit * 10.0**exponent for exponent in range(first, last + 1) for digit in range(1, 10)]
     steps = [step for step in steps if low <= step <= high]
     few = math.log10(high / low) <= _MANY_DECADES
     ticks = [step for step in steps if _digit(step) in ((1, 2, 5) if few else (1,))]
+    if len(ticks) < 2:  # what was measured differs by little
+        ticks = _even_steps(low, high)
     return {
         "type": "log",
         "range": [math.log10(low), math.log10(high)],
@@ -47,6 +52,14 @@ def at_values(values: Iterable[float], text) -> dict[str, Any]:
     """A logarithmic axis with a tick at each value that was measured."""
     ticks = sorted(set(values))
     return {**logarithmic(ticks), "tickvals": ticks, "ticktext": [text(tick) for tick in ticks], "minor": {}}
+
+
+def _even_steps(low: float, high: float) -> list[float]:
+    """Some two to six round numbers."""
+    least = (high - low) / 5
+    power = 10.0 ** math.floor(math.log10(least))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= least)
+    return [number * step for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
 def _digit(step: float) -> int:

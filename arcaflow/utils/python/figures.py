@@ -100,8 +100,7 @@ def throughput_bars(measurements: list[Measurement], title: str) -> go.Figure | 
     if not measurements:
         return None
     speeds = [each.megabytes_per_second for each in measurements]
-    y_axis = axes.logarithmic(speeds)
-    y_axis["range"][0] = math.log10(min(speeds) / 2)  # the shortest bar is a bar too
+    y_axis = axes.logarithmic(speeds, room_below=2)  # the shortest bar is a bar too
     styles = panels.styles(measurements)
     names = [style.name for style in styles.values()]
     figure = panels.single(title, names, {}, {"title": {"text": "throughput (MB/s, 10⁶ bytes)"}, **y_axis})
