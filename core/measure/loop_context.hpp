@@ -41,7 +41,9 @@ struct LoopSettings {
 // Endpoints of an open loop are due one after the other within an interval, not all at the same moment. `begin`: the
 // tick from which all of them count.
 inline Schedule schedule_of(const LoopSettings& settings, unsigned endpoint, std::uint64_t begin) noexcept {
-    return {begin + (settings.interval_q16 >> 16) * endpoint / settings.endpoints, settings.interval_q16};
+    // Rounded up, as the interval is: in a time there is no message more than its rate says.
+    const auto shift_q16 = static_cast<wide_uint>(settings.interval_q16) * endpoint / settings.endpoints;
+    return {begin + static_cast<std::uint64_t>((shift_q16 + 0xffff) >> 16), settings.interval_q16};
 }
 
 // The functions of the module under test.

@@ -178,6 +178,13 @@ def test_a_rate_that_is_not_reached_is_told_of_few_messages_too(ipcmark, witness
     assert check["value"] < 0.2
 
 
+def test_no_message_more_is_due_than_the_rate_says(ipcmark):
+    """Whichever way the endpoints' shares of an interval are rounded."""
+    for rate, endpoints, count in ((20_000, 3, 4000), (7_000, 7, 1400), (1_000_000, 1, 200_000)):
+        document = ipcmark.measure("-m", "uds", "--rate", rate, "-c", endpoints, "-d", "200ms", "--one-way")
+        assert 0 < document["results"][0]["one_way_results"]["throughput"]["total_messages"] <= count
+
+
 def test_few_messages_do_not_have_more_than_the_rate_asked_for(ipcmark):
     for count in (1, 2, 5):
         document = ipcmark.measure("-m", "uds", "-i", count, "--rate", 20, "--one-way")
