@@ -2,6 +2,7 @@
 #include "host/new_module/templates.hpp"
 #include "host/standard_output.hpp"
 #include "host/verbs.hpp"
+#include "module/locate.hpp"
 
 #include <ipcmark/module.h>
 #include <ipcmark/run.hpp>
@@ -132,6 +133,19 @@ void write_file(const fs::path& path, const std::string& text) {
     }
 }
 
+// The folder of ipcmark-module.pc, where pkg-config would not look for it by itself.
+std::string pkg_config_path() {
+    fs::path folder;
+    if (const auto built = build_tree_module_dir())
+        folder = built->parent_path() / "meson-uninstalled";
+    else if (const auto installed = installed_module_dir())
+        folder = installed->parent_path().parent_path() / "pkgconfig";
+    const bool is_looked_at = folder.string().starts_with("/usr/");
+    std::error_code ignored;
+    return is_looked_at || !fs::is_directory(folder, ignored) ? ""
+                                                              : fmt::format("PKG_CONFIG_PATH={} ", folder.string());
+}
+
 std::string next_steps(const std::string& language, const std::string& id, const fs::path& folder) {
     const bool rust = language == "rust";
     const auto built =
@@ -141,8 +155,9 @@ std::string next_steps(const std::string& language, const std::string& id, const
                        "  {1}\n"
                        "  ipcmark check {2}\n"
                        "  ipcmark run -m {3} --module-path {4}\n",
-                       folder.string(), rust ? "cargo build --release" : "meson setup build && ninja -C build", built,
-                       id, rust ? "target/release" : "build");
+                       folder.string(),
+                       rust ? "cargo build --release" : pkg_config_path() + "meson setup build && ninja -C build",
+                       built, id, rust ? "target/release" : "build");
 }
 
 std::string readme(const std::string& language, const std::string& id) {
