@@ -36,7 +36,9 @@ std::optional<std::string> fault_of(const fs::path& path, const struct stat& sta
     if ((mode & S_IWOTH) != 0)
         return fmt::format("{}is writable by others (mode {:04o}); chmod o-w makes it safe", subject, mode);
     if ((mode & S_IWGRP) != 0 && group == GroupWritable::refused)
-        return fmt::format("{}is writable by its group (mode {:04o}); chmod g-w makes it safe", subject, mode);
+        return fmt::format(
+            "{}is writable by its group (mode {:04o}); chmod g-w makes it safe, and umask 022 what is built next",
+            subject, mode);
     return {};
 }
 
