@@ -80,6 +80,12 @@ def test_modules(ipcmark, completed):
     assert {"uds", "all"} <= set(completed(ipcmark, "-m", ""))
     assert completed(ipcmark, "-m", "null", "ud") == ["uds"]
     assert completed(ipcmark, "inspect", "ud") == ["uds"]
+    assert completed(ipcmark, "check", "ud") == ["uds"]
+
+
+def test_what_an_author_writes(ipcmark, completed):
+    assert completed(ipcmark, "new-module", "mine", "--lang", "c") == ["c", "cpp"]
+    assert completed(ipcmark, "check", "uds", "--only", "messages.or") == ["messages.order"]
 
 
 def test_the_drop_in(ipc_benchmark, completed):
