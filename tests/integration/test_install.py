@@ -57,6 +57,9 @@ def test_everything_has_its_place(installation):
         "include/ipcmark/run.hpp",
         "share/bash-completion/completions/ipcmark",
         "share/zsh/site-functions/_ipcmark",
+        "share/doc/ipcmark/LICENSE",
+        "share/doc/ipcmark/writing-a-module.md",
+        "share/doc/ipcmark/abi.md",
     ):
         assert (prefix / name).exists()
     modules = only(prefix.rglob("modules-1"))
