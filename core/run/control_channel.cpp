@@ -48,6 +48,12 @@ bool ControlChannel::send(const boost::json::object& message) {
     return true;
 }
 
+void ControlChannel::hang_up() noexcept {
+    shutdown(socket_.get(), SHUT_RDWR);
+    buffer_.clear();
+    closed_ = true;
+}
+
 bool ControlChannel::has_buffered() const noexcept {
     return buffer_.size() >= length_bytes && buffer_.size() >= length_bytes + announced_length(buffer_);
 }

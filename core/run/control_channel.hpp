@@ -34,6 +34,9 @@ public:
     // over or the peer is gone; closed() tells which. Throws RunError for what is not a control message.
     std::optional<boost::json::object> receive(std::chrono::milliseconds limit);
 
+    // Ends the connection in both directions: neither side receives anything any more.
+    void hang_up() noexcept;
+
     // True once the peer has closed or died and everything it had sent was received.
     [[nodiscard]] bool closed() const noexcept { return closed_; }
     // To wait on for POLLIN, together with other descriptors; receive() may also have a message without it being

@@ -48,10 +48,7 @@ struct Side {
     bool finished = false; // its loops have ended, or it failed
     bool gone = false;     // its process has ended
     bool interrupted = false;
-    bool talks_nonsense = false;
-
-    // Another program that talks nonsense will not say when its worker has ended.
-    [[nodiscard]] bool may_tell_its_end() const { return !gone && !(talks_nonsense && link->end_descriptor() < 0); }
+    bool talked_nonsense = false;
 };
 
 class DirectionRun {
@@ -264,20 +261,28 @@ private:
     void handle_side(Side& side) {
         if (side.gone)
             return;
+        // The state of the process is read first: what it said before it ended is then in the channel.
+        const auto end = side.link->ended();
+        hear(side);
+        if (end)
+            handle_death(side, *end);
+        else if (const auto late = side.link->ended();
+                 late && (side.link->end_descriptor() < 0 || side.link->channel().closed()))
+            handle_death(side, *late);
+    }
+
+    // What follows nonsense cannot be told from it: the connection is ended, at which a worker of ours goes by itself.
+    void hear(Side& side) {
         try {
-            // The state of the process is read first: what it said before it ended is then in the channel.
-            const auto end = side.link->ended();
             while (auto message = side.link->channel().receive(0ms)) {
                 if (!side.link->handle(*message))
                     handle(side, *message);
             }
-            if (end)
-                handle_death(side, *end);
-            else if (const auto late = side.link->ended();
-                     late && (side.link->end_descriptor() < 0 || side.link->channel().closed()))
-                handle_death(side, *late);
         } catch (const std::exception& error) { // of the JSON library, too
-            side.talks_nonsense = true;
+            side.talked_nonsense = true;
+            side.finished = true;
+            awaiting_other_side_ = false;
+            side.link->channel().hang_up();
             cause_.note(CauseKind::fault, fmt::format("the {} worker of module '{}' sent nonsense: {}",
                                                       role_name(side.role), plan_.mechanism, error.what()));
         }
@@ -290,7 +295,7 @@ private:
         if (end.empty() && (leaving_ || (side.finished && cause_.found())))
             return;
         // One that was told to go because something had gone wrong has nothing to add, however it went.
-        if (leaving_ && cause_.found())
+        if (side.talked_nonsense || (leaving_ && cause_.found()))
             return;
         const bool was_finished = side.finished;
         side.finished = true;
@@ -394,7 +399,7 @@ private:
     }
 
     void wait_until_gone(SteadyClock::time_point end) {
-        while ((server_.may_tell_its_end() || client_.may_tell_its_end()) && SteadyClock::now() < end)
+        while (!(server_.gone && client_.gone) && SteadyClock::now() < end)
             wait_and_handle();
     }
 

@@ -166,6 +166,21 @@ private:
         client_.send({{"type", "exited"}, {"text", end}, {"slots", server_slots_to_json(memory)}});
     }
 
+    void pass_on(WorkerProcess& worker, const WorkerJob& job) {
+        for (;;) {
+            std::optional<boost::json::object> message;
+            try {
+                message = worker.channel().receive(0ms);
+            } catch (const RunError& error) {
+                throw RunError(
+                    fmt::format("the server worker of module '{}' sent nonsense: {}", job.module_id, error.what()));
+            }
+            if (!message)
+                return;
+            client_.send(*message);
+        }
+    }
+
     // Passes messages on until the worker has ended; the worker does not outlive its client. Throws SilentClient where
     // nothing moves and the client, which would have to end that, says nothing.
     std::string forward(WorkerProcess& worker, const WorkerJob& job, const ResultsMemory& memory) {
@@ -176,8 +191,7 @@ private:
             if (stop_.stop_requested())
                 worker.channel().send({{"type", "interrupt"}});
             const auto end = worker.ended();
-            while (auto message = worker.channel().receive(0ms))
-                client_.send(*message);
+            pass_on(worker, job);
             if (end)
                 return *end;
             while (auto message = client_.receive(0ms)) {

@@ -14,6 +14,7 @@ CRASHES = {
     "crash-in-send": "signal 11",
     "crash-in-recv": "signal 11",
     "exit-in-send": "exit",
+    "writes-to-control": "sent nonsense",
     "fails-in-send": "sendmsg failed as this fixture is made to do",
 }
 # What hangs, and what the reason must say beside the module's name: the call, and the side that is in it.

@@ -2,7 +2,12 @@
 #include "catch.hpp"
 #include "run/direction_run.hpp"
 
+#include <functional>
+#include <memory>
 #include <utility>
+
+#include <sys/socket.h>
+#include <unistd.h>
 
 using namespace ipcmark;
 
@@ -39,9 +44,34 @@ private:
     int looks_ = 0;
 };
 
-} // namespace
+// A server whose module writes to its connection, and which ends when nobody listens any more.
+class Rambler : public WorkerLink {
+public:
+    explicit Rambler(bool& killed) : Rambler(killed, make_control_pair()) {}
 
-TEST_CASE("what a killed worker leaves is read when it is dead", "[direction]") {
+    ControlChannel& channel() noexcept override { return ours_; }
+    [[nodiscard]] int end_descriptor() const noexcept override { return -1; }
+    std::optional<std::string> ended() override {
+        char heard[4096];
+        ssize_t got = 1;
+        while (got > 0)
+            got = recv(theirs_.get(), heard, sizeof heard, MSG_DONTWAIT);
+        return killed_ || got == 0 ? std::optional<std::string>("exit code 1") : std::nullopt;
+    }
+    void kill() noexcept override { killed_ = true; }
+
+private:
+    Rambler(bool& killed, ControlPair pair)
+        : killed_(killed), ours_(std::move(pair.ours)), theirs_(std::move(pair.theirs)) {
+        REQUIRE(write(theirs_.get(), "text\n", 5) == 5);
+    }
+
+    bool& killed_;
+    ControlChannel ours_;
+    UniqueFd theirs_;
+};
+
+DirectionOutcome outcome_of(const std::function<std::unique_ptr<WorkerLink>(ResultsMemory&)>& make_server) {
     TestPlan plan;
     plan.mechanism = "slow";
     const RunClock clock;
@@ -55,10 +85,25 @@ TEST_CASE("what a killed worker leaves is read when it is dead", "[direction]") 
     request.client_job.count = 10;
     request.client_job.role = Role::client;
     request.client_job.module_path = "/no/such/module.so";
-    request.make_server = [](ResultsMemory& memory) { return std::make_unique<SlowToDie>(memory); };
-    const DirectionOutcome outcome = run_direction(request);
+    request.make_server = make_server;
+    return run_direction(request);
+}
+
+} // namespace
+
+TEST_CASE("what a killed worker leaves is read when it is dead", "[direction]") {
+    const DirectionOutcome outcome =
+        outcome_of([](ResultsMemory& memory) { return std::make_unique<SlowToDie>(memory); });
     CHECK(outcome.failure == "it has failed");
     REQUIRE(outcome.result);
     CHECK(outcome.result->throughput.total_messages == 1);
     CHECK(outcome.result->partial);
+}
+
+TEST_CASE("a worker that talks nonsense is not listened to any more, and goes", "[direction]") {
+    bool killed = false;
+    const DirectionOutcome outcome = outcome_of([&](ResultsMemory&) { return std::make_unique<Rambler>(killed); });
+    REQUIRE(outcome.failure);
+    CHECK(outcome.failure->find("the server worker of module 'slow' sent nonsense") == 0);
+    CHECK_FALSE(killed);
 }
