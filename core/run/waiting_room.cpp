@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/waiting_room.hpp"
 
+#include "module/limit_remedy.hpp"
 #include "run/control_address.hpp"
 #include "run/stand_alone_protocol.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <exception>
+#include <utility>
 
+#include <fmt/format.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -18,6 +23,7 @@ using SteadyClock = std::chrono::steady_clock;
 
 // A client says hello as soon as it has connected; this is for the way and for a machine that is busy.
 constexpr auto hello_limit = 10s;
+constexpr auto pause = 1s; // where there is no room for anybody
 constexpr std::size_t most_guests = 16;
 constexpr std::size_t longest_hello = 4096; // bytes
 
@@ -61,8 +67,13 @@ bool WaitingRoom::has_said_hello(Guest& guest) {
 }
 
 void WaitingRoom::wait() const {
-    std::vector<pollfd> entries{{listener_, POLLIN, 0}, {stop_event_, POLLIN, 0}};
+    std::vector<pollfd> entries{{stop_event_, POLLIN, 0}};
     auto time = -1ms;
+    const auto rest = std::chrono::ceil<std::chrono::milliseconds>(closed_until_ - SteadyClock::now());
+    if (rest > 0ms)
+        time = rest;
+    else
+        entries.push_back({listener_, POLLIN, 0});
     for (const Guest& guest : guests_) {
         entries.push_back({guest.channel->descriptor(), POLLIN, 0});
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(guest.end - SteadyClock::now());
@@ -73,8 +84,12 @@ void WaitingRoom::wait() const {
 
 void WaitingRoom::let_in() {
     UniqueFd socket(accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC)); // the listener does not block
-    if (!socket)
+    if (!socket) {
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+            make_room(errno);
         return;
+    }
+    told_of_no_room_ = false;
     // Who came last has had no time to speak, so it is not the one that is silent.
     if (guests_.size() == most_guests) {
         send_away("too many have connected and not said hello: the one that came first is sent away");
@@ -83,6 +98,21 @@ void WaitingRoom::let_in() {
     watch_connection(socket.get());
     guests_.push_back({std::make_unique<ControlChannel>(std::move(socket)), SteadyClock::now() + hello_limit});
     guests_.back().channel->limit_messages(longest_hello);
+}
+
+void WaitingRoom::make_room(int error) {
+    const std::string reason = fmt::format("{}{}", std::strerror(error), limit_remedy(error));
+    if (!guests_.empty()) {
+        send_away(fmt::format("no room for whoever connects: {}; the one that came first and has not said hello is "
+                              "sent away",
+                              reason));
+        guests_.erase(guests_.begin());
+        return;
+    }
+    // Whoever waits at the listener keeps it readable.
+    closed_until_ = SteadyClock::now() + pause;
+    if (!std::exchange(told_of_no_room_, true))
+        observer_.log(IPCMARK_LOG_WARNING, fmt::format("whoever connects has to wait: {}", reason));
 }
 
 } // namespace ipcmark

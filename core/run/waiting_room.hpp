@@ -9,6 +9,7 @@
 #include <chrono>
 #include <memory>
 #include <stop_token>
+#include <string>
 #include <vector>
 
 namespace ipcmark {
@@ -34,13 +35,17 @@ private:
     [[nodiscard]] static bool has_said_hello(Guest& guest);
     void wait() const;
     void let_in();
-    void send_away(const char* reason) const { observer_.log(IPCMARK_LOG_WARNING, reason); }
+    // For one more, where the system has none.
+    void make_room(int error);
+    void send_away(const std::string& reason) const { observer_.log(IPCMARK_LOG_WARNING, reason); }
 
     int listener_;
     int stop_event_;
     const std::stop_token& stop_;
     Observer& observer_;
     std::vector<Guest> guests_; // in the order in which they came
+    std::chrono::steady_clock::time_point closed_until_{};
+    bool told_of_no_room_ = false;
 };
 
 } // namespace ipcmark

@@ -3,6 +3,8 @@
 
 import contextlib
 import json
+import os
+import resource
 import signal
 import socket
 import struct
@@ -282,6 +284,61 @@ def test_a_client_that_sends_nonsense_does_not_end_the_server(ipcmark, field, va
         assert (b"out of range" in answer) == (field != "cpus"), answer
     done = ipcmark("connect", address, *QUICK, "-q")
     assert done.returncode == 0, done.stderr
+    server.send_signal(signal.SIGINT)
+    assert server.wait(timeout=TIMEOUT_S) == 0
+
+
+def descriptors_of(process):
+    return {int(entry.name) for entry in Path(f"/proc/{process.pid}/fd").iterdir()}
+
+
+@contextlib.contextmanager
+def without_free_descriptors(server):
+    """While it lasts, the server can open nothing."""
+    own = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+    taken = descriptors_of(server)
+    lowest_free = min(set(range(len(taken) + 1)) - taken)
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (lowest_free, own[1]))
+    yield
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, own)
+
+
+def cpu_seconds(process):
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_whoever_connects_waits_until_there_is_a_descriptor_for_it(ipcmark, leftovers):
+    address = f"unix:{leftovers.folder}/meet"
+    server = serving(ipcmark, address)
+    with without_free_descriptors(server):
+        client = ipcmark.start("connect", address, *QUICK, "-q", "--retry", "60s")
+        told = server.stderr.readline()
+        assert "has to wait" in told and "ulimit -n" in told
+        before = cpu_seconds(server)
+        time.sleep(2)
+        assert cpu_seconds(server) - before < 0.3, "it waits, too"
+    assert client.wait(timeout=TIMEOUT_S) == 0, client.stderr.read()
+    server.send_signal(signal.SIGINT)
+    assert server.wait(timeout=TIMEOUT_S) == 0
+    assert "has to wait" not in server.stderr.read(), "once is enough"
+
+
+def test_where_descriptors_are_short_the_silent_go_first(ipcmark):
+    port = free_port()
+    address = f"tcp:127.0.0.1:{port}"
+    server = serving(ipcmark, address)
+    with contextlib.ExitStack() as stack:
+        taken = descriptors_of(server)
+        stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+        while descriptors_of(server) == taken:  # until it is let in
+            time.sleep(0.01)
+        with without_free_descriptors(server):
+            stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+            told = server.stderr.readline()
+        assert "sent away" in told and "ulimit -n" in told
+        done = ipcmark("connect", address, *QUICK, "-q", "--retry", "30s")
+        assert done.returncode == 0, done.stderr
     server.send_signal(signal.SIGINT)
     assert server.wait(timeout=TIMEOUT_S) == 0
 
