@@ -324,17 +324,18 @@ private:
             handle_ends(side, message);
         } else if (type == "error") {
             side.finished = true;
-            const auto status = static_cast<ipcmark_status>(number_field(message, "status"));
+            const auto status = message.at("status").to_number<ipcmark_status>(); // of a module: it may be any
             const bool usage = text_field(message, "kind") == "usage";
             if (side.interrupted || leaving_)
                 return;
             outcome_.usage_error = outcome_.usage_error || usage;
             const bool consequence =
                 status == IPCMARK_PEER_GONE || status == IPCMARK_NOT_CONNECTED || status == IPCMARK_TIMED_OUT;
-            // The other side's call is still under way: it may be what this side has waited for in vain.
+            // The other side's call is still under way: it may be what this side has waited for in vain. Without an
+            // address nothing was called there.
             const Side& other = side.role == Role::server ? client_ : server_;
-            awaiting_other_side_ =
-                status == IPCMARK_TIMED_OUT && !measuring_ && !other.ready && !other.finished && !cause_.found();
+            awaiting_other_side_ = status == IPCMARK_TIMED_OUT && server_.listening && !measuring_ && !other.ready &&
+                                   !other.finished && !cause_.found();
             cause_.note(consequence ? CauseKind::consequence : CauseKind::fault, text_field(message, "text"));
         } else {
             throw RunError(fmt::format("unknown message '{}'", type));

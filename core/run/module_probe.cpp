@@ -38,7 +38,7 @@ public:
     }
 
     // The answer about the next job; none if the worker has ended, or does not answer in time.
-    std::optional<std::string> answer() {
+    std::optional<Objection> answer() {
         const auto end = SteadyClock::now() + answer_limit;
         for (;;) {
             // The state of the process is read first: what it said before it ended is then in the channel. A child of
@@ -46,7 +46,7 @@ public:
             ended_ = worker_.ended();
             while (const auto message = worker_.channel().receive(0ms)) {
                 if (text_field(*message, "type") == "probed")
-                    return text_field(*message, "error");
+                    return Objection{text_field(*message, "error"), message->at("failed").as_bool()};
             }
             const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - SteadyClock::now());
             if (ended_ || left <= 0ms)
@@ -74,11 +74,11 @@ End ask(Jobs jobs, Sides sides, std::vector<Objection>& objections) {
     Probe probe(jobs, sides);
     for (std::size_t at = 0; at < jobs.size(); ++at) {
         try {
-            if (auto text = probe.answer()) {
-                objections.push_back({std::move(*text), false});
+            if (auto objection = probe.answer()) {
+                objections.push_back(std::move(*objection));
                 continue;
             }
-        } catch (const RunError& error) {
+        } catch (const std::exception& error) { // of the JSON library, too
             objections.push_back({fmt::format("the worker of module '{}' sent nonsense while it was asked for its "
                                               "limits: {}",
                                               id, error.what()),

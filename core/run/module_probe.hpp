@@ -14,7 +14,7 @@ namespace ipcmark {
 // Why a job cannot be done; no text: it can.
 struct Objection {
     std::string text;
-    bool module_failed = false; // it crashed or hung over the question, so it is no matter of what was asked for
+    bool failed = false; // there was no answer, because of a crash, say: it is no matter of what was asked for
 };
 
 // Asks worker processes whether modules can do these jobs of clients (probe.hpp), and whether there is memory for their

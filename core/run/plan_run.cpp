@@ -104,7 +104,7 @@ private:
         if (jobs.refused) {
             result.failure = jobs.refused->text;
             result.error_count = 1;
-            name_module(result.module, jobs.client.front(), jobs.refused->module_failed ? Ask::file : Ask::module);
+            name_module(result.module, jobs.client.front(), jobs.refused->failed ? Ask::file : Ask::module);
             return result;
         }
         const auto begin = SteadyClock::now();

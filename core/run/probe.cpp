@@ -6,6 +6,7 @@
 #include "run/worker_job.hpp"
 
 #include <map>
+#include <new>
 
 #include <boost/json/array.hpp>
 #include <fmt/format.h>
@@ -56,27 +57,50 @@ void check_job(const Module& module, const WorkerJob& job, Sides sides) {
     check_message_memory(job, module.has(IPCMARK_CAP_LOOPBACK), sides);
 }
 
-} // namespace
-
-void probe(const boost::json::object& message, const std::function<void(const boost::json::object&)>& answer) {
+const boost::json::array& jobs_of(const boost::json::object& message) {
     const auto* jobs = message.if_contains("jobs");
     if (jobs == nullptr || !jobs->is_array())
         throw RunError("a control message lacks the list 'jobs'");
+    return jobs->get_array();
+}
+
+// What a module says about the job that it was asked for; with any other status it has failed itself.
+bool is_objection(ipcmark_status status) {
+    return status == IPCMARK_LIMIT || status == IPCMARK_TOO_BIG || status == IPCMARK_BAD_ARGUMENT ||
+           status == IPCMARK_UNSUPPORTED;
+}
+
+} // namespace
+
+void probe(const boost::json::object& message, const ProbeAnswer& answer) {
+    const boost::json::array& jobs = jobs_of(message);
     const Sides sides = message.at("both_sides").as_bool() ? Sides::both : Sides::own;
     std::map<std::string, std::shared_ptr<const Module>> loaded;
-    for (const auto& item : jobs->get_array()) {
+    for (const auto& item : jobs) {
         std::string error;
+        bool failed = false;
         try {
             const WorkerJob job = WorkerJob::from_json(item.as_object());
             auto& module = loaded[job.module_path];
             if (!module)
                 module = Module::load(job.module_file(), job.debug_wrapper ? Checking::contract : Checking::none);
             check_job(*module, job, sides);
+        } catch (const ModuleFailure& failure) {
+            error = failure.what();
+            failed = !is_objection(failure.status());
+        } catch (const std::bad_alloc&) {
+            error = "out of memory in the worker that asks modules for their limits";
+            failed = true;
         } catch (const std::exception& caught) {
             error = caught.what();
         }
-        answer({{"type", "probed"}, {"error", error}});
+        answer({{"type", "probed"}, {"error", error}, {"failed", failed}});
     }
+}
+
+void fail_probe(const boost::json::object& message, const std::string& reason, const ProbeAnswer& answer) {
+    for (std::size_t left = jobs_of(message).size(); left > 0; --left)
+        answer({{"type", "probed"}, {"error", reason}, {"failed", true}});
 }
 
 boost::json::object identity_json(const Module& module) {

@@ -4,6 +4,7 @@
 #include "module/loaded_module.hpp"
 
 #include <functional>
+#include <string>
 
 #include <boost/json/object.hpp>
 
@@ -11,10 +12,13 @@ namespace ipcmark {
 
 // In a worker: answers a "probe", the question whether a module can do some jobs at all, without making anything:
 // options, message size, memory, endpoints, extensions. {"type":"probe","jobs":[JOB...],"both_sides":BOOL} ->
-// {"type":"probed","error":TEXT} for each job in turn, the text empty where it can be done. Each is passed on before
-// the next job is looked at, so that a module that crashes is known to have done so over the first one without an
-// answer.
-void probe(const boost::json::object& message, const std::function<void(const boost::json::object&)>& answer);
+// {"type":"probed","error":TEXT,"failed":BOOL} for each job in turn, the text empty where it can be done; "failed":
+// there is no answer, which says nothing about the job. Each is passed on before the next job is looked at, so that a
+// module that crashes is known to have done so over the first one without an answer.
+using ProbeAnswer = std::function<void(const boost::json::object&)>;
+void probe(const boost::json::object& message, const ProbeAnswer& answer);
+// Answers for all jobs that the question has failed, for this reason.
+void fail_probe(const boost::json::object& message, const std::string& reason, const ProbeAnswer& answer);
 
 [[nodiscard]] boost::json::object identity_json(const Module& module);
 [[nodiscard]] ModuleIdentity identity_from_json(const boost::json::object& object);

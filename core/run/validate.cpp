@@ -145,6 +145,8 @@ std::vector<TestJobs> validated_jobs(const Plan& plan, ServerPlace place) {
     for (std::size_t at = 0; at < objections.size(); ++at) {
         if (objections[at].text.empty())
             continue;
+        if (plan.on_error == OnError::stop && objections[at].failed)
+            throw RunError(objections[at].text);
         if (plan.on_error == OnError::stop)
             throw TestUsageError(asked_for[at], objections[at].text);
         if (auto& refused = tests[asked_for[at]].refused; !refused)
@@ -152,7 +154,7 @@ std::vector<TestJobs> validated_jobs(const Plan& plan, ServerPlace place) {
     }
     // To go on there must be something to go on with; a module that failed is a failed test, as it is later.
     if (std::all_of(tests.begin(), tests.end(),
-                    [](const TestJobs& jobs) { return jobs.refused && !jobs.refused->module_failed; }))
+                    [](const TestJobs& jobs) { return jobs.refused && !jobs.refused->failed; }))
         throw TestUsageError(0, tests.front().refused->text);
     return tests;
 }

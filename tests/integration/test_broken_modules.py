@@ -15,6 +15,9 @@ CRASHES = {
     "crash-in-recv": "signal 11",
     "exit-in-send": "exit",
     "writes-to-control": "sent nonsense",
+    "odd-status-in-listen": "listen: status -98, which is no status of the ABI: a fault of the module",
+    "odd-status-in-connect": "connect: status -111, which is no status of the ABI: a fault of the module",
+    "listen-times-out": "listen: timed_out: no time left",
     "fails-in-send": "sendmsg failed as this fixture is made to do",
 }
 # What hangs, and what the reason must say beside the module's name: the call, and the side that is in it.
@@ -152,6 +155,7 @@ def statuses_by_test(document):
             "crash-in-limits",
             {64: None, 200: "crashed its worker while it was asked for its limits: killed by signal 11"},
         ),
+        ("fails-in-limits", {64: None, 200: "limits: no_memory: no memory, as this fixture is made to say"}),
         ("hang-in-limits", {64: None, 200: "hangs: no answer about its limits"}),
         ("crash-at-load", dict.fromkeys([64, 200], "killed by signal 11")),
     ],
@@ -184,10 +188,12 @@ def test_a_module_that_hangs_before_the_run_is_not_asked_for_each_setting(ipcmar
     assert all("fixture-hang-in-limits" in text and "not asked" in text for text in failures[1:])
 
 
-def test_a_module_that_crashes_before_the_run_ends_it_unless_told_otherwise(ipcmark):
-    done, document = run(ipcmark, ["good", "crash-in-limits"], "-s", "200")
+@pytest.mark.parametrize(("kind", "reason"), [("crash-in-limits", "signal 11"), ("fails-in-limits", "no_memory")])
+def test_a_module_that_fails_before_the_run_ends_it_unless_told_otherwise(ipcmark, kind, reason):
+    """And nothing was wrong with what was asked for, which would be exit code 2."""
+    done, document = run(ipcmark, ["good", kind], "-s", "200")
     assert done.returncode == 1
-    assert "fixture-crash-in-limits" in done.stderr and "signal 11" in done.stderr
+    assert f"fixture-{kind}" in done.stderr and reason in done.stderr
     assert document is None
 
 
