@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/interrupt.hpp"
 
+#include "module/limit_remedy.hpp"
 #include "run/worker_process.hpp"
 
 #include <ipcmark/run.hpp>
@@ -8,7 +9,10 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdint>
+#include <cstring>
+#include <system_error>
 
+#include <fmt/format.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -48,16 +52,23 @@ extern "C" void ipcmark_on_terminal_stop(int) {
 Interrupt::Interrupt() {
     received = 0;
     wake_descriptor = ::eventfd(0, EFD_CLOEXEC);
-    if (wake_descriptor < 0)
-        throw RunError("cannot make an eventfd: too many open files?");
+    if (wake_descriptor < 0) {
+        const int error = errno;
+        throw RunError(fmt::format("cannot make an eventfd: {}{}", std::strerror(error), limit_remedy(error)));
+    }
     // Stopping runs callbacks, which no signal handler may.
-    waiter_ = std::thread([this] {
-        std::uint64_t count = 0;
-        while (::read(wake_descriptor.load(), &count, sizeof count) < 0 && errno == EINTR) {
-        }
-        if (received != 0)
-            source_.request_stop();
-    });
+    try {
+        waiter_ = std::thread([this] {
+            std::uint64_t count = 0;
+            while (::read(wake_descriptor.load(), &count, sizeof count) < 0 && errno == EINTR) {
+            }
+            if (received != 0)
+                source_.request_stop();
+        });
+    } catch (const std::system_error& error) {
+        ::close(wake_descriptor.exchange(-1));
+        throw RunError(fmt::format("cannot start a thread: {}{}", error.code().message(), thread_remedy));
+    }
     struct sigaction action {};
     action.sa_handler = ipcmark_on_signal;
     action.sa_flags = SA_RESTART;

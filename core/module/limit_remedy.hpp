@@ -17,4 +17,7 @@ namespace ipcmark {
     }
 }
 
+// Where no thread could be started, which has one errno for all its reasons.
+inline constexpr const char* thread_remedy = "; raise the limits of processes and memory (ulimit -u, ulimit -v)";
+
 } // namespace ipcmark

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/worker.hpp"
 
+#include "module/limit_remedy.hpp"
 #include "run/control_channel.hpp"
 #include "run/hex.hpp"
 #include "run/message_memory.hpp"
@@ -19,11 +20,14 @@
 #include <csignal>
 #include <future>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <thread>
 
 #include <boost/json/array.hpp>
+#include <fmt/format.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -38,10 +42,11 @@ using namespace std::chrono_literals;
 // is held while the module is called.
 class Worker {
 public:
-    Worker() : control_(UniqueFd(worker_control_fd)), interrupter_([this] { interrupt_when_asked(); }) {}
+    Worker() : control_(UniqueFd(worker_control_fd)) {}
     ~Worker() {
         post(&Worker::leaving_, true);
-        interrupter_.join();
+        if (interrupter_.joinable())
+            interrupter_.join();
     }
     Worker(const Worker&) = delete;
     Worker& operator=(const Worker&) = delete;
@@ -59,13 +64,21 @@ public:
             }
             const std::string type = text_field(*message, "type");
             if (type == "probe") {
-                job = std::async(std::launch::async, [this, jobs = *message] {
-                    probe(jobs, [this](const boost::json::object& answer) { control_.send(answer); });
-                });
+                const auto answer = [this](const boost::json::object& text) { control_.send(text); };
+                try {
+                    job = std::async(std::launch::async, [jobs = *message, answer] { probe(jobs, answer); });
+                } catch (const std::system_error& error) {
+                    fail_probe(*message, no_thread("the worker that asks modules for their limits", error), answer);
+                }
             } else if (type == "job") {
                 job_ = WorkerJob::from_json(object_field(*message, "job"));
                 scratch_dir_ = job_.scratch_dir;
-                job = std::async(std::launch::async, [this] { do_job(); });
+                try {
+                    interrupter_ = std::thread([this] { interrupt_when_asked(); });
+                    job = std::async(std::launch::async, [this] { do_job(); });
+                } catch (const std::system_error& error) {
+                    fail("run", IPCMARK_INTERNAL, no_thread(name(), error).c_str());
+                }
             } else if (type == "connect") {
                 post(&Worker::address_, from_hex(text_field(*message, "address")));
             } else if (type == "start") {
@@ -83,6 +96,15 @@ public:
     }
 
 private:
+    [[nodiscard]] std::string name() const {
+        return fmt::format("the {} worker of module '{}'", job_.role == Role::server ? "server" : "client",
+                           job_.module_id);
+    }
+
+    [[nodiscard]] static std::string no_thread(const std::string& where, const std::system_error& error) {
+        return fmt::format("cannot start a thread in {}: {}{}", where, error.code().message(), thread_remedy);
+    }
+
     void do_job() {
         std::unique_ptr<WorkerEndpoints> endpoints;
         try {
@@ -91,6 +113,8 @@ private:
             fail("usage", IPCMARK_BAD_ARGUMENT, error.what());
         } catch (const ModuleFailure& error) {
             fail("run", error.status(), error.what());
+        } catch (const std::bad_alloc&) {
+            fail("run", IPCMARK_NO_MEMORY, ("out of memory in " + name()).c_str());
         } catch (const std::exception& error) {
             fail("run", IPCMARK_INTERNAL, error.what());
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/worker_endpoints.hpp"
 
+#include "module/limit_remedy.hpp"
 #include "run/own_descriptors.hpp"
 #include "run/placement.hpp"
 #include "run/plan_limits.hpp"
@@ -9,6 +10,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <system_error>
 
 #include <fmt/format.h>
 #include <pthread.h>
@@ -251,9 +253,17 @@ void WorkerEndpoints::thread_main(unsigned first, unsigned count, const std::str
 
 void WorkerEndpoints::set_up(const std::string& address) {
     const bool blocking = job_.mode == Mode::blocking;
-    for (unsigned thread = 0; thread < (blocking ? job_.endpoints : 1); ++thread)
-        threads_.emplace_back(
-            [this, thread, blocking, address] { thread_main(thread, blocking ? 1 : job_.endpoints, address); });
+    const unsigned count = blocking ? job_.endpoints : 1;
+    for (unsigned thread = 0; thread < count; ++thread) {
+        try {
+            threads_.emplace_back(
+                [this, thread, blocking, address] { thread_main(thread, blocking ? 1 : job_.endpoints, address); });
+        } catch (const std::system_error& error) {
+            throw RunError(fmt::format("cannot start thread {} of {} in the {} worker: {}{}{}", thread + 1, count,
+                                       job_.role == Role::server ? "server" : "client", error.code().message(),
+                                       thread_remedy, count > 1 ? ", or lower --concurrency" : ""));
+        }
+    }
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return made_ == job_.endpoints || failure_; });
     if (failure_)

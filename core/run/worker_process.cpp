@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/worker_process.hpp"
 
+#include "module/limit_remedy.hpp"
 #include "module/locate.hpp"
 
 #include <ipcmark/run.hpp>
@@ -103,7 +104,8 @@ WorkerProcess WorkerProcess::spawn(int results_descriptor) {
     pid_t pid = -1;
     const int error = posix_spawn(&pid, program.c_str(), &spawn.actions, &spawn.attributes, arguments, environ);
     if (error != 0)
-        throw RunError(fmt::format("cannot start the worker {}: {}", program, std::strerror(error)));
+        throw RunError(fmt::format("cannot start the worker {}: {}{}", program, std::strerror(error),
+                                   error == EAGAIN ? thread_remedy : limit_remedy(error)));
     UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
     return WorkerProcess(pid, std::move(pidfd), std::move(pair.ours));
 }

@@ -4,7 +4,7 @@
 from collections import Counter
 
 import pytest
-from support import MECHANISMS, percentile_of
+from support import MECHANISMS, build_options, percentile_of
 from witness import Event
 
 
@@ -90,3 +90,15 @@ def test_messages_that_do_not_divide_are_all_sent(ipcmark):
     document = ipcmark.measure("-m", "uds", "-s", 64, "-i", 1001, "-w", 3, "-c", 4)
     for name in ("one_way_results", "round_trip_results"):
         assert document["results"][0][name]["latency"]["total_samples"] == 1001
+
+
+@pytest.mark.skipif(build_options()["b_sanitize"] != "none", reason="sanitizers need far more address space")
+def test_where_no_more_threads_can_be_started_that_is_said(ipcmark):
+    """Each takes 8 MiB of address space for its stack."""
+    few = ["sh", "-c", 'ulimit -s 8192; ulimit -v 1500000; exec "$@"', "sh"]
+    done = ipcmark("run", "-m", "uds", "-s", 64, "-c", 500, "-i", 1000, "--blocking", "-q", wrapper=few)
+    assert done.returncode == 1
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1, done.stderr
+    for part in ("uds", "cannot start thread", "of 500 in the", "ulimit -u", "--concurrency"):
+        assert part in lines[0]

@@ -2,8 +2,12 @@
 #include "../catch.hpp"
 #include "host/interrupt.hpp"
 
-#include <chrono>
+#include <ipcmark/run.hpp>
 
+#include <chrono>
+#include <cstring>
+
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -53,6 +57,28 @@ TEST_CASE("the second signal ends the process at once") {
     REQUIRE(::waitpid(child, &status, 0) == child);
     REQUIRE(WIFEXITED(status));
     CHECK(WEXITSTATUS(status) == exit_by_signal(SIGINT));
+}
+
+TEST_CASE("where no thread can be started, what is short of is said") {
+    const pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        // The limit does not hold for root.
+        if (::geteuid() == 0 && ::setuid(65534) != 0)
+            ::_exit(2);
+        const rlimit none{0, 0};
+        ::setrlimit(RLIMIT_NPROC, &none);
+        try {
+            const Interrupt interrupt;
+        } catch (const ipcmark::RunError& error) {
+            ::_exit(std::strstr(error.what(), "ulimit -u") != nullptr ? 0 : 1);
+        }
+        ::_exit(3);
+    }
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    REQUIRE(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 0);
 }
 
 TEST_CASE("afterwards signals do what they did before") {
