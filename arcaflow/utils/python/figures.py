@@ -95,29 +95,83 @@ def _shares(histogram: list[tuple[int, int, int]], per_decade: int = 25) -> tupl
 
 
 def throughput_bars(measurements: list[Measurement], title: str) -> go.Figure | None:
-    """Throughput of each measurement; of an open loop it is what was asked for, and says nothing."""
+    """Throughput of each setting, the mean with the range of its runs.
+
+    Not of an open loop: there it is what was asked for, and says nothing.
+    """
     measurements = [each for each in measurements if not each.offered_rate] or measurements
     if not measurements:
         return None
-    speeds = [each.megabytes_per_second for each in measurements]
-    y_axis = axes.logarithmic(speeds, room_below=2)  # the shortest bar is a bar too
+    settings = _grouped(measurements)
     styles = panels.styles(measurements)
-    names = [style.name for style in styles.values()]
-    figure = panels.single(title, names, {}, {"title": {"text": "throughput (MB/s, 10⁶ bytes)"}, **y_axis})
+    bars = len({(*_look(each), each.setting()) for each in measurements})
+    bar = next(pixels for most, pixels in _BAR_PIXELS if bars <= most)
+    figure = panels.single(
+        title,
+        [style.name for style in styles.values()],
+        {
+            "title": {"text": "throughput (MB/s, 10⁶ bytes)"},
+            **axes.logarithmic((each.megabytes_per_second for each in measurements), room_below=2),
+        },
+        # Downwards in the order of the document; names of settings are long, and lie.
+        {
+            "automargin": True,
+            "ticksuffix": " ",
+            "categoryarray": list(settings),
+            "range": [len(settings) - 0.5, -0.5],
+            "dtick": 1,
+        },
+        height=panels.EDGES + len(settings) * (len(styles) * bar + _BAR_GAP_PIXELS),
+    )
     for key, style in styles.items():
-        own = [each for each in measurements if (each.source, each.mechanism) == key]
+        runs = [own for group in settings.values() if (own := [each for each in group if _look(each) == key])]
+        means = [_mean(each.megabytes_per_second for each in own) for own in runs]
         figure.add_bar(
-            x=[each.setting() for each in own],
-            y=[each.megabytes_per_second for each in own],
+            orientation="h",
+            x=means,
+            y=[own[0].setting() for own in runs],
             name=style.name,
             marker={"color": style.color, "pattern": {"shape": ["", "/", "x", "."][style.document % 4]}},
-            hovertext=[f"{each.megabytes_per_second:,.1f} MB/s, {each.messages_per_second:,.0f} msg/s" for each in own],
-            hovertemplate="%{hovertext}<extra>%{fullData.name}, %{x}</extra>",
+            error_x=_range_of(runs, means),
+            hovertext=[_throughput_text(own) for own in runs],
+            hovertemplate="%{hovertext}<extra>%{fullData.name}, %{y}</extra>",
         )
-    order = list(dict.fromkeys(each.setting() for each in measurements))
-    figure.update_xaxes(categoryorder="array", categoryarray=order)
-    figure.update_layout(barmode="group", bargap=0.25, bargroupgap=0.05)
-    return figure
+    figure.update_layout(
+        barmode="group", bargap=_BAR_GAP_PIXELS / (len(styles) * bar + _BAR_GAP_PIXELS), bargroupgap=0.05
+    )
+    return panels.with_axis_on_top(figure)
+
+
+# Up to so many bars: so thick.
+_BAR_PIXELS = ((8, 20), (40, 14), (math.inf, 8))
+_BAR_GAP_PIXELS = 10
+
+
+def _look(measurement: Measurement) -> tuple[str, str]:
+    """What a style is for."""
+    return measurement.source, measurement.mechanism
+
+
+def _range_of(runs: list[list[Measurement]], means: list[float]) -> dict:
+    """Error bars from the least to the most of the runs."""
+    speeds = [[each.megabytes_per_second for each in own] for own in runs]
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [max(each) - mean for each, mean in zip(speeds, means, strict=True)],
+        "arrayminus": [mean - min(each) for each, mean in zip(speeds, means, strict=True)],
+        "visible": any(len(each) > 1 for each in speeds),
+        "thickness": 1,
+        "width": 3,
+        "color": "#1d2433",
+    }
+
+
+def _throughput_text(runs: list[Measurement]) -> str:
+    speeds = [each.megabytes_per_second for each in runs]
+    rate = _mean(each.messages_per_second for each in runs)
+    text = f"{_mean(speeds):,.1f} MB/s, {rate:,.0f} msg/s"
+    return text if len(runs) == 1 else f"{text}; {len(runs)} runs, {min(speeds):,.1f} to {max(speeds):,.1f} MB/s"
 
 
 def scaling_curves(measurements: list[Measurement], title: str) -> go.Figure | None:
@@ -262,10 +316,9 @@ def comparison_plot(rows: list[dict], title: str) -> go.Figure | None:
             "tickvals": [*(1 / tick for tick in ticks[:0:-1]), *ticks],
             "ticktext": [*(f"÷{tick:g}" for tick in ticks[:0:-1]), "same", *(f"×{tick:g}" for tick in ticks[1:])],
             "title": {"text": "← worse · better →"},
-            "side": "top",
         },
         {"automargin": True, "range": [len(rows) - 0.5, -0.5], "dtick": 1},
-        height=_COMPARISON_EDGES + _COMPARISON_ROW * len(rows),
+        height=panels.EDGES + _COMPARISON_ROW * len(rows),
     )
     for name, text, symbol in kinds:
         figure.add_scatter(
@@ -277,9 +330,8 @@ def comparison_plot(rows: list[dict], title: str) -> go.Figure | None:
             customdata=[row[name] for row in rows],
             hovertemplate=f"%{{y}}: {text} %{{customdata:+.1f}} %<extra></extra>",
         )
-    figure.update_layout(margin={"t": 130, "b": 20}, legend_y=1 + 64 / (_COMPARISON_ROW * len(rows)))
     figure.add_vline(x=1, line={"color": "#67718a", "width": 1})
-    return figure
+    return panels.with_axis_on_top(figure)
 
 
 # Up to so many times better or worse: these ticks.
@@ -288,7 +340,7 @@ _RATIO_STEPS = (
     (20, (2, 4, 8, 16)),
     (math.inf, tuple(4**power for power in range(1, 12))),
 )
-_COMPARISON_EDGES, _COMPARISON_ROW = 150, 22
+_COMPARISON_ROW = 22
 
 
 def _ratio(percent: float | None) -> float | None:

@@ -16,6 +16,7 @@ from measurements import Measurement
 MAX_PANELS = 24  # more are not looked at, and make the page heavy
 COLUMNS = 2
 _ROW_HEIGHT, _SINGLE_HEIGHT, _TOP, _BOTTOM = 300, 480, 96, 60
+EDGES = _TOP + _BOTTOM  # of a figure's height, what is not plot
 _LEGEND_WIDTH, _LEGEND_LINE, _LEGEND_MARK, _LETTER = 1050, 24, 48, 6.6
 DASHES = ["solid", "dash", "dot", "dashdot"]
 _COLORS = {"uds": "#636efa", "tcp": "#ef553b", "shm": "#00cc96", "pmq": "#ab63fa"}
@@ -57,6 +58,16 @@ def single(
     return _laid_out(make_subplots(rows=1, cols=1), title, names, height, x_axis, y_axis)
 
 
+def with_axis_on_top(figure: go.Figure) -> go.Figure:
+    """For a plot that may be longer than a screen."""
+    margin = figure.layout.margin
+    top = margin.t + 34
+    plot = max(40, figure.layout.height - margin.t - margin.b)  # of a lower one, plotly puts the legend beside it
+    figure.update_xaxes(side="top")
+    figure.update_layout(margin={"t": top, "b": 20}, height=top + plot + 20, legend_y=1 + 64 / plot)
+    return figure
+
+
 def grid(
     title: str,
     groups: dict[str, list[Measurement]],
@@ -75,7 +86,7 @@ def grid(
         cols=columns,
         subplot_titles=list(groups) if set(groups) != {""} else None,
         horizontal_spacing=0.09,
-        vertical_spacing=0 if rows == 1 else 84 / (height - _TOP - _BOTTOM),
+        vertical_spacing=0 if rows == 1 else 84 / (height - EDGES),
     )
     looks = styles([each for group in groups.values() for each in group])
     named: set[str] = set()
@@ -93,7 +104,7 @@ def grid(
 
 
 def _height(rows: int) -> int:
-    return _SINGLE_HEIGHT if rows == 1 else _TOP + _BOTTOM + rows * _ROW_HEIGHT
+    return _SINGLE_HEIGHT if rows == 1 else EDGES + rows * _ROW_HEIGHT
 
 
 def _legend_lines(names: list[str]) -> int:
@@ -116,7 +127,7 @@ def _laid_out(
             "orientation": "h",
             "x": 1,
             "xanchor": "right",
-            "y": 1 + 30 / (height - _TOP - _BOTTOM),
+            "y": 1 + 30 / (height - EDGES),
             "yanchor": "bottom",
             "font": {"size": 12},
         },

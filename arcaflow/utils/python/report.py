@@ -84,7 +84,9 @@ def _plots(measured: list[Measurement]) -> list[str]:
         if text:
             settings = len({each.setting() for each in own})
             if settings > panels.MAX_PANELS:
-                text += f'<p class="muted">Plotted are the first {panels.MAX_PANELS} of {settings} settings.</p>'
+                text += (
+                    f'<p class="muted">Latency is plotted of the first {panels.MAX_PANELS} of {settings} settings.</p>'
+                )
             parts.append(f"<h2>{name}</h2>{_streaming_note(own)}{text}")
     return parts
 
