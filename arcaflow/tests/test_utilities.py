@@ -119,21 +119,6 @@ class Parse(PluginTest):
                 self.rows(rusty_result(test_config={**config, "duration": duration}))[0]["test_type"], kind
             )
 
-    def test_command(self):
-        config = {**rusty_result()["test_config"], "msg_count": None, "duration": {"secs": 1, "nanos": 500_000_000}}
-        result = rusty_result(
-            test_config={**config, "concurrency": 4},
-            input_blocking=False,
-            input_round_trip=True,
-            input_send_delay="1ms",
-        )
-        self.assertEqual(
-            parse.command(result), "ipc-benchmark -m uds -s 1024 -d 1.5s -c 4 -w 100 --round-trip --send-delay 1ms"
-        )
-        self.assertEqual(parse.command(rusty_result()), "ipc-benchmark -m uds -s 1024 -i 1000 -w 100")
-        blocking = parse.command(rusty_result(input_blocking=True))
-        self.assertEqual(blocking, "ipc-benchmark -m uds -s 1024 -i 1000 -w 100 --blocking")
-
     def test_third_party_mechanism_by_its_id(self):
         module = {**ipcmark_result()["module"], "id": "pipe"}
         self.assertEqual(self.rows(ipcmark_result(mechanism="NamedPipe", module=module))[0]["mechanism"], "pipe")
@@ -263,9 +248,18 @@ class Average(PluginTest):
         self.assertEqual(run("run_benchmarks.sh", "many").returncode, 2)
 
     def test_different_tests_are_not_mixed(self):
-        one = parse.build_rows({"results": [ipcmark_result()]}, "a", "f")
-        other = parse.build_rows({"results": [ipcmark_result(input_round_trip=True)]}, "a", "f")
-        self.assertEqual(len(run_comprehensive.average_rows([one, other, one])), 2)
+        """As the command tells them apart, with every option that was given."""
+        buffers = []
+        for size in (8192, 1 << 20):
+            options = [{"name": "buffer-size", "value": str(2 * size), "given": True}]
+            buffers.append(ipcmark_result(module={**ipcmark_result()["module"], "options": options}))
+            buffers[-1]["test_config"]["buffer_size"] = size
+        one_way = ipcmark_result()
+        one_way["test_config"]["round_trip_enabled"] = False
+        different = [ipcmark_result(), one_way, *buffers]
+        runs = [parse.build_rows({"results": [result]}, "a", "f") for result in [*different, *different]]
+        averaged = run_comprehensive.average_rows(runs)
+        self.assertEqual([row["filename"] for row in averaged], len(different) * ["avg_2_runs"])
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import Any
 
 import console
 import documents
+from rerun import command
 
 CSV_COLUMNS = [
     "test_type",
@@ -72,43 +73,6 @@ def _rounded(value: float | None, digits: int) -> float | None:
 
 def _or_empty(value: Any) -> Any:
     return "" if value is None else value
-
-
-def command(result: dict[str, Any]) -> str:
-    """The command that measures the same again."""
-    config = result.get("test_config") or {}
-    parts = ["ipc-benchmark", "-m", documents.mechanism_of(result), "-s", str(config.get("message_size", ""))]
-    nanoseconds = documents.duration_ns(config)
-    if nanoseconds:
-        parts += ["-d", f"{nanoseconds / 1e9:g}s"]
-    elif config.get("msg_count") is not None:
-        parts += ["-i", str(config["msg_count"])]
-    concurrency = config.get("concurrency") or result.get("input_concurrency") or 1
-    if concurrency > 1:
-        parts += ["-c", str(concurrency)]
-    if config.get("warmup_iterations"):
-        parts += ["-w", str(config["warmup_iterations"])]
-    if documents.is_blocking(result):
-        parts.append("--blocking")
-    if documents.is_direct(result):
-        parts.append("--shm-direct")
-    if result.get("input_one_way"):
-        parts.append("--one-way")
-    if result.get("input_round_trip"):
-        parts.append("--round-trip")
-    if result.get("input_send_delay"):
-        parts += ["--send-delay", result["input_send_delay"]]
-    if config.get("rate_per_second"):
-        parts += ["--rate", f"{config['rate_per_second']:.12g}"]
-    if config.get("wait_policy", "block") != "block":
-        parts += ["--wait", config["wait_policy"]]
-    for flag, field in (("--window", "window"), ("--batch", "batch")):
-        if (config.get(field) or 1) > 1:
-            parts += [flag, str(config[field])]
-    for side in ("server", "client"):
-        if config.get(f"{side}_cpus"):
-            parts += [f"--{side}-affinity", ",".join(map(str, config[f"{side}_cpus"]))]
-    return " ".join(parts)
 
 
 def sort_rows(rows: list[dict[str, Any]]) -> None:
