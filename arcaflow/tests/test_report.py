@@ -188,6 +188,18 @@ class Report(ReportTest):
         self.assertEqual(measurements.label_of(ours), "uds 1 KiB blocking delay 50 µs")
         self.assertEqual(measurements.label_of(theirs), "uds 1 KiB async delay 50 µs")
 
+    def test_buffers_are_named_as_they_were_asked_for(self):
+        """Not as twice that, which Linux makes of it."""
+        for said, size, label in ((32_768, "64KiB", "32 KiB"), (65_536, "64KiB", "32 KiB"), (5000, "10000", "5000 B")):
+            module = ipcmark_result()["module"]
+            module["options"] = [
+                {"name": "buffer-size", "value": size, "given": True},
+                {"name": "send-buffer", "value": size, "given": False},
+            ]
+            result = ipcmark_result(module=module)
+            result["test_config"]["buffer_size"] = said  # in force, where -O said it
+            self.assertEqual(measurements.label_of(result), f"uds 1 KiB blocking buffer-size {label}")
+
     def test_a_long_legend_has_room_of_its_own(self):
         def top(*names: str) -> int:
             return panels.single("title", list(names), {}, {}).layout.margin.t

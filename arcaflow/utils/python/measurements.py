@@ -7,6 +7,7 @@ from typing import Any
 
 import axes
 import documents
+from asked import BUFFERS, options_asked
 
 DIRECTIONS = {"one_way": "One way", "round_trip": "Round trip"}
 
@@ -150,9 +151,8 @@ def _details(result: dict[str, Any], config: dict[str, Any]) -> dict[str, str]:
         details["delay"] = axes.time_text(config["send_delay_ns"])
     elif "send_delay_ns" not in config and result.get("input_send_delay"):
         details["delay"] = re.sub(r"(?<=\d)(?=[a-z])", " ", str(result["input_send_delay"])).replace("us", "µs")
-    for option in (result.get("module") or {}).get("options") or []:
-        if option.get("given"):
-            details[option["name"]] = str(option["value"])
+    for name, value in options_asked(result).items():
+        details[name] = size_text(int(value)) if name in BUFFERS else value
     return details
 
 
