@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the inputs of a step to the command line of ipcmark. Every choice is said, defaults too, but for extra_args."""
+"""From the inputs of a step to the command line of ipcmark. Every choice is said, defaults too, but for extra_args.
+
+What may begin with '-' is joined to its flag by '=', so that it is a wrong value and never another option.
+"""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -18,7 +21,7 @@ _FOR_ONE_MECHANISM = {"host": "tcp", "port": "tcp", "pmq_priority": "pmq", "shm_
 
 
 class InputError(Exception):
-    """Two inputs contradict each other. The message names both."""
+    """Inputs contradict each other or cannot be said to ipcmark. The message names them."""
 
 
 def run_arguments(test: TestRunConfig) -> list[str]:
@@ -28,13 +31,13 @@ def run_arguments(test: TestRunConfig) -> list[str]:
 
 def connect_arguments(params: ConnectParams, test: TestRunConfig) -> list[str]:
     """As run_arguments, against the other end of `params`."""
-    retry = ["--retry", params.retry] if params.retry else []
-    return ["connect", params.address, *retry, *_test_arguments(test)]
+    retry = [f"--retry={params.retry}"] if params.retry else []
+    return ["connect", _address(params.address), *retry, *_test_arguments(test)]
 
 
 def serve_arguments(params: ServeParams) -> list[str]:
-    """What follows `ipcmark` on the command line of the step serve."""
-    arguments = ["serve", params.address]
+    """What follows `ipcmark` on the command line of the step serve. Raises InputError."""
+    arguments = ["serve", _address(params.address)]
     if params.once:
         arguments.append("--once")
     if params.server_cpus:
@@ -62,17 +65,17 @@ def _test_arguments(test: TestRunConfig) -> list[str]:
     arguments = ["-m", *test.mechanisms]
     for flag, value in (
         ("-s", test.message_size),
-        ("-d", test.duration),
         ("-i", None if test.duration else test.msg_count),
         ("-c", test.concurrency),
     ):
         if value:
             arguments += [flag, str(value)]
+    if test.duration:
+        arguments.append(f"--duration={test.duration}")
     arguments.append("--blocking" if is_blocking(test) else "--async")
     if test.warmup_iterations is not None:
         arguments += ["-w", str(test.warmup_iterations)]
-    if test.percentiles:
-        arguments += ["--percentiles", *map(_number, test.percentiles)]
+    arguments += [f"--percentiles={_number(percentile)}" for percentile in test.percentiles or []]
     arguments += [flag for flag, asked in (("--one-way", test.one_way), ("--round-trip", test.round_trip)) if asked]
     arguments += _affinity("server", test.server_affinity, test.server_cpus)
     arguments += _affinity("client", test.client_affinity, test.client_cpus)
@@ -90,7 +93,7 @@ def _test_arguments(test: TestRunConfig) -> list[str]:
         ("--clock", test.clock.value if test.clock else None),
     ):
         if value is not None and value != "":
-            arguments += [flag, str(value)]
+            arguments.append(f"{flag}={value}")
     for flag, asked in (
         ("--shm-direct", test.shm_direct and _measures(test, "shm")),
         ("--include-first-message", test.include_first_message),
@@ -100,7 +103,7 @@ def _test_arguments(test: TestRunConfig) -> list[str]:
         if asked:
             arguments.append(flag)
     for name, value in sorted((test.module_options or {}).items()):
-        arguments += ["-O", f"{name}={value}"]
+        arguments.append(f"--module-option={name}={value}")
     arguments += _module_path(test.module_path)
     # The document goes to standard output: nothing is written to a disk, which a container may not have.
     return [*arguments, *(test.extra_args or []), "--schema", "ipcmark", "--output-file", "-"]
@@ -142,7 +145,14 @@ def _wait(test: TestRunConfig) -> list[str]:
 
 
 def _module_path(folders: Iterable[str] | None) -> list[str]:
-    return [argument for folder in folders or [] for argument in ("--module-path", folder)]
+    return [f"--module-path={folder}" for folder in folders or []]
+
+
+def _address(text: str) -> str:
+    # It has no flag to be joined to.
+    if text.startswith("-"):
+        raise InputError(f"address ({text}) is none; write tcp:HOST:PORT, unix:PATH or unix:@NAME.")
+    return text
 
 
 def _number(value: float) -> str:

@@ -12,6 +12,9 @@ from arcaflow_plugin_ipcmark.schema_outputs import ResultDocument
 _document_schema = schema.build_object_schema(ResultDocument)
 
 
+_HEAD = 120
+
+
 class BadDocument(Exception):
     """The message says what is wrong with it, and where."""
 
@@ -24,7 +27,7 @@ def parse(text: str) -> tuple[ResultDocument, list[str]]:
     try:
         raw = json.loads(text)
     except json.JSONDecodeError as error:
-        raise BadDocument(f"not JSON: {error}") from error
+        raise BadDocument(f"not JSON: {error}; it begins with {_head(text)!r}") from error
     if not isinstance(raw, dict):
         raise BadDocument(f"a JSON object was expected, not {type(raw).__name__}")
     for result in raw.get("results") or []:
@@ -36,6 +39,12 @@ def parse(text: str) -> tuple[ResultDocument, list[str]]:
         return _document_schema.unserialize(_without_nulls(raw)), unknown
     except ConstraintException as error:
         raise BadDocument(str(error)) from error
+
+
+def _head(text: str) -> str:
+    """The beginning, in a line."""
+    words = " ".join(text[: 2 * _HEAD].split())
+    return words if len(words) <= _HEAD else words[:_HEAD] + "…"
 
 
 def _status(status: Any) -> tuple[Any, str | None]:

@@ -101,7 +101,7 @@ class Serve(_Step):
         try:
             line = [binary.find(), *command.serve_arguments(params)]
             ended = child.run(line, params.timeout or 3600, self.cancel)
-        except (binary.BinaryNotFound, OSError) as error:
+        except (binary.BinaryNotFound, command.InputError, OSError) as error:
             return "error", ErrorOutput(error=str(error))
         log = (ended.stdout + ended.stderr).splitlines()[-100:]
         if ended.returncode != 0 and not ended.cancelled and not ended.timed_out:

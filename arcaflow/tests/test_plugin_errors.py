@@ -67,6 +67,7 @@ class Errors(PluginTest):
     def test_bad_json(self):
         for script, words in (
             ("echo '{\"metadata\": '", "not JSON"),
+            ("echo 'Usage:'; echo ' ipcmark'; seq 999", "it begins with 'Usage: ipcmark 1 2 3 "),
             ("echo '[1]'", "a JSON object was expected"),
             ("echo '{}'", "metadata"),
             ('echo \'{"metadata": 1, "results": [], "summary": {}}\'', "metadata"),
@@ -159,6 +160,26 @@ class Errors(PluginTest):
         self.assertEqual(output_id, "error")
         self.assertIn("'70000' is not a port; write a number from 1 to 65535", output.error)
 
+    def test_values_are_no_options(self):
+        """Whatever they begin with: `duration: --help` printed the help."""
+        self.use_real_binary()
+        for name in ("duration", "send_delay", "host"):
+            for value in ("--help", "--version"):
+                with self.subTest(name, value=value):
+                    output_id, output = self.run_tests({"mechanisms": ["tcp"], "msg_count": 10, name: value})
+                    self.assertEqual(output_id, "error", output)
+                    self.assertIn(f"--{name.replace('_', '-')} needs a value", output.error)
+        for inputs, words in (
+            ({"module_path": ["--help"]}, "--module-path needs a value"),
+            ({"module_options": {"--help": "1"}}, "--module-option needs a value"),
+            ({"percentiles": [-5.0]}, "'-5' is not a percentile"),
+            ({"rate": -5.0}, "'-5' is negative"),
+        ):
+            with self.subTest(inputs):
+                output_id, output = self.run_tests(inputs)
+                self.assertEqual(output_id, "error", output)
+                self.assertIn(words, output.error)
+
     def test_inputs_are_noted_on_results(self):
         self.use_fake_binary(f"cat {self.document_file()}")
         _, output = self.run_tests(
@@ -214,6 +235,10 @@ class ServeErrors(PluginTest):
         output_id, output = self.serve("echo 'address in use' >&2; exit 1")
         self.assertEqual(output_id, "error")
         self.assertIn("ipcmark serve exited with code 1: address in use", output.error)
+
+    def test_address_that_is_none(self):
+        output_id, output = self.serve("exit 0", address="--help")
+        self.assertEqual((output_id, output.error[:16]), ("error", "address (--help)"))
 
     def test_time_out_is_an_end_like_another(self):
         ready = self.folder / "ready"
