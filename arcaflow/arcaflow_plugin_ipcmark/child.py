@@ -11,7 +11,7 @@ import subprocess
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 # So much of the end of standard error is kept: a child that writes for an hour costs no memory.
@@ -108,17 +108,7 @@ def run(
     """
     if not shutil.which(command[0]):  # setpriv would say it in another way
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), command[0])
-    with _end_signals.after_this():
-        return _run(command, timeout_s, cancel, grace_s, on_stderr_line)
-
-
-def _run(
-    command: Sequence[str],
-    timeout_s: float,
-    cancel: Cancel,
-    grace_s: float,
-    on_stderr_line: Callable[[str], None] | None,
-) -> Ended:
+    _end_signals.leave_the_end_to_the_caller()
     child = subprocess.Popen(
         [*_dies_with_this_process(), *command],
         stdin=subprocess.DEVNULL,
@@ -186,13 +176,14 @@ _END_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 class _EndSignals:
     """SIGTERM and SIGINT end what runs, as cancel does, and then this process.
 
-    The interpreter runs signal handlers on the main thread, anywhere. An exception raised while a child is being
-    started there would lose it; so the end of this process waits until run() is done, which the cancel ends at once.
+    The interpreter runs signal handlers on the main thread, anywhere. An exception raised there while a child is being
+    started would lose it, and one raised later what was measured; so once the main thread itself has run a child, as
+    it does where the input is a file, it goes on to its end, which the cancel brings about at once.
     """
 
     def __init__(self) -> None:
-        self._running = False  # a child, on the main thread
-        self._came = 0
+        self._runs_children = False  # the main thread
+        self.came = 0
 
     def install(self) -> None:
         reader, writer = os.pipe2(os.O_CLOEXEC)
@@ -211,35 +202,23 @@ class _EndSignals:
         """
         while (number := os.read(reader, 1)[0]) not in _END_SIGNALS:
             pass
-        while not self._came:
+        while not self.came:
             time.sleep(0.05)
             signal.pthread_kill(threading.main_thread().ident, number)
 
-    @contextlib.contextmanager
-    def after_this(self) -> Iterator[None]:
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        self._running = True
-        try:
-            yield
-        finally:
-            self._running = False
-            self._exit_if_asked()
+    def leave_the_end_to_the_caller(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            self._runs_children = True
 
     def _on_signal(self, number, _frame) -> None:
         for each in _END_SIGNALS:
             signal.signal(each, signal.SIG_IGN)
-        self._came = number
+        self.came = number
         for cancel in list(_cancels):
             cancel.request()
-        if not self._running:
-            self._exit_if_asked()
-
-    def _exit_if_asked(self) -> None:
         # Steps that run on threads of their own are waited for by the interpreter.
-        if self._came:
-            raise SystemExit(128 + self._came)
+        if not self._runs_children:
+            raise SystemExit(128 + number)
 
 
 _end_signals = _EndSignals()
@@ -248,3 +227,8 @@ _end_signals = _EndSignals()
 def end_children_on_signals() -> None:
     """From now on SIGTERM and SIGINT end what runs, and then this process. Only in the main thread."""
     _end_signals.install()
+
+
+def signal_that_came() -> signal.Signals | None:
+    """SIGTERM or SIGINT: the process is to end with 128 and its number, as soon as its results are written."""
+    return signal.Signals(_end_signals.came) if _end_signals.came else None

@@ -116,7 +116,11 @@ def main() -> None:
     """The plugin as a program. Never returns."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=_CurrentStderr())
     child.end_children_on_signals()
-    sys.exit(plugin.run(SCHEMA))
+    code = plugin.run(SCHEMA)
+    if came := child.signal_that_came():
+        sys.stderr.write(f"Ended by {came.name}; the output has what was measured by then.\n")
+        code = 128 + came
+    sys.exit(code)
 
 
 class _CurrentStderr:

@@ -104,6 +104,28 @@ class Protocol(PluginTest):
                 self.ready.unlink()
                 done.unlink()
 
+    def test_signals_leave_what_was_measured(self):
+        self.use_fake_binary(
+            f'case "$*" in *"-s 13 "*) trap "cat {self.document}; exit 143" TERM; : > {self.ready};'
+            f" while :; do sleep 0.05; done;; *) cat {self.document};; esac"
+        )
+        tests = [{"mechanisms": ["uds"], "message_size": size} for size in (12, 13, 14)]
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with self.subTest(signal=number):
+                plugin = self.start_plugin("-s", "run-benchmark", "-f", "-", stderr=subprocess.PIPE)
+                plugin.stdin.write(yaml.safe_dump({"tests": tests}).encode())
+                plugin.stdin.close()
+                self.wait_for(self.ready.exists, "the second test")
+                plugin.send_signal(number)
+                printed = yaml.safe_load(plugin.stdout.read())
+                said = plugin.stderr.read().decode()
+                plugin.stderr.close()
+                self.assertEqual(plugin.wait(TIMEOUT_S), 128 + number)
+                self.assertEqual((printed["output_id"], printed["output_data"]["cancelled"]), ("success", True))
+                self.assertEqual([each["input_test"] for each in printed["output_data"]["results"]], [1, 2])
+                self.assertEqual(said, f"Ended by {number.name}; the output has what was measured by then.\n")
+                self.ready.unlink()
+
     def test_sigterm_that_another_thread_takes_ends_the_plugin_too(self):
         """As one that comes just before the plugin waits for the engine, it does not end that wait."""
         self.waits_for_term("exit 143")
