@@ -40,9 +40,6 @@ class Ended:
         return f"was killed by signal {-self.returncode}"
 
 
-_cancels: weakref.WeakSet["Cancel"] = weakref.WeakSet()
-
-
 class Cancel:
     """Asked for once, from any thread or signal handler, and remembered for all children that come after."""
 
@@ -50,7 +47,7 @@ class Cancel:
         self._event = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self.requested = False
         weakref.finalize(self, os.close, self._event)
-        _cancels.add(self)
+        _all_cancels.add(self)
 
     def request(self) -> None:
         self.requested = True
@@ -59,6 +56,33 @@ class Cancel:
     def fileno(self) -> int:
         """Readable, and stays so, once it was requested."""
         return self._event
+
+
+class _AllCancels:
+    """Those that are there, and those of steps that are just being started."""
+
+    def __init__(self) -> None:
+        self._requested = False
+        self._cancels: weakref.WeakValueDictionary[int, Cancel] = weakref.WeakValueDictionary()
+
+    def add(self, cancel: Cancel) -> None:
+        self._cancels[id(cancel)] = cancel
+        if self._requested:
+            cancel.request()
+
+    def request(self) -> None:
+        self._requested = True
+        for reference in self._cancels.valuerefs():  # at once: threads may be adding more
+            if cancel := reference():
+                cancel.request()
+
+
+_all_cancels = _AllCancels()
+
+
+def cancel_all() -> None:
+    """Ends all children of this process, as Cancel does, and all that are started later."""
+    _all_cancels.request()
 
 
 class _Reader(threading.Thread):
@@ -214,8 +238,7 @@ class _EndSignals:
         for each in _END_SIGNALS:
             signal.signal(each, signal.SIG_IGN)
         self.came = number
-        for cancel in list(_cancels):
-            cancel.request()
+        cancel_all()
         # Steps that run on threads of their own are waited for by the interpreter.
         if not self._runs_children:
             raise SystemExit(128 + number)

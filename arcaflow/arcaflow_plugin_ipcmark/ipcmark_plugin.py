@@ -16,6 +16,7 @@ if __name__ == "__main__":
 from arcaflow_plugin_sdk import plugin, predefined_schemas
 
 from arcaflow_plugin_ipcmark import binary, child, command
+from arcaflow_plugin_ipcmark.engine_input import EngineInput
 from arcaflow_plugin_ipcmark.ipcmark_schema import (
     ConnectParams,
     ErrorOutput,
@@ -116,7 +117,7 @@ def main() -> None:
     """The plugin as a program. Never returns."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=_CurrentStderr())
     child.end_children_on_signals()
-    code = plugin.run(SCHEMA)
+    code = plugin.run(SCHEMA, stdin=EngineInput(sys.stdin.buffer) if "--atp" in sys.argv else sys.stdin)
     if came := child.signal_that_came():
         sys.stderr.write(f"Ended by {came.name}; the output has what was measured by then.\n")
         code = 128 + came

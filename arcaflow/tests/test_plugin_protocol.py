@@ -79,6 +79,31 @@ class Protocol(PluginTest):
         result = client.read_single_result()
         self.assertEqual((result.output_id, result.output_data["cancelled"]), ("success", True))
 
+    def test_the_end_of_the_engine_ends_the_run_and_the_plugin(self):
+        """Which may be killed, with its container or its machine, and then cancels nothing."""
+        done = self.folder / "done"
+        self.waits_for_term(f": > {done}; exit 143")
+        plugin = self.start_plugin("--atp")
+        self.connect(plugin).start_work("one", "run-benchmark", ONE_TEST)
+        self.wait_for(self.ready.exists, "the run")
+        plugin.stdin.close()
+        plugin.wait(TIMEOUT_S)
+        self.assertTrue(done.exists())
+
+    def test_an_engine_that_is_done_is_none_that_is_gone(self):
+        go = self.folder / "go"
+        self.use_fake_binary(f": > {self.ready}; while [ ! -e {go} ]; do sleep 0.05; done; cat {self.document}")
+        plugin = self.start_plugin("--atp")
+        client = self.connect(plugin)
+        client.start_work("one", "run-benchmark", ONE_TEST)
+        self.wait_for(self.ready.exists, "the run")
+        client.send_client_done()
+        plugin.stdin.close()
+        go.touch()
+        result = client.read_single_result()
+        self.assertEqual(result.output_id, "success")
+        self.assertNotIn("cancelled", result.output_data)
+
     def test_signals_end_the_run_and_the_plugin(self):
         done, said = self.folder / "done", self.folder / "said"
         self.waits_for_term(f": > {done}; exit 143")
