@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from arcaflow_plugin_ipcmark import child, command, document
 from arcaflow_plugin_ipcmark.schema_inputs import TestRunConfig
 from arcaflow_plugin_ipcmark.schema_outputs import BenchmarkResult, ResultDocument, TestError
+from arcaflow_plugin_ipcmark.turn import turn
 
 logger = logging.getLogger("ipcmark_plugin")
 
@@ -43,14 +44,15 @@ class _Run:
 
 
 def run_tests(binary: str, tests: Sequence[TestRunConfig], arguments: Arguments, cancel: child.Cancel) -> Outcome:
-    """All iterations of all tests, until they are done or `cancel` is requested."""
+    """All iterations of all tests, until they are done or `cancel` is requested. Waits for other steps to end."""
     outcome = Outcome()
-    for run in _runs(tests):
-        if cancel.requested:
-            break
-        for note in command.not_for_these_mechanisms(run.config):
-            outcome.warn(f"Test {run.number}: {note}.")
-        _run_one(binary, run, arguments, cancel, outcome)
+    with turn(cancel) as has_turn:
+        for run in _runs(tests) if has_turn else ():
+            if cancel.requested:
+                break
+            for note in command.not_for_these_mechanisms(run.config):
+                outcome.warn(f"Test {run.number}: {note}.")
+            _run_one(binary, run, arguments, cancel, outcome)
     outcome.cancelled = cancel.requested
     return outcome
 

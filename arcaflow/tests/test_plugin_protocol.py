@@ -104,6 +104,30 @@ class Protocol(PluginTest):
         self.assertEqual(result.output_id, "success")
         self.assertNotIn("cancelled", result.output_data)
 
+    def test_steps_measure_one_after_the_other(self):
+        alone, together = self.folder / "alone", self.folder / "together"
+        self.use_fake_binary(
+            f"mkdir {alone} || : > {together}; sleep 0.3; rmdir {alone}; cat {self.document}",
+        )
+        client = self.connect(self.start_plugin("--atp"))
+        names = ["one", "two", "three"]
+        for name in names:
+            client.start_work(name, "run-benchmark", ONE_TEST)
+        results = [client.read_single_result() for _ in names]
+        self.assertEqual({(result.run_id, result.output_id) for result in results}, {(n, "success") for n in names})
+        self.assertFalse(together.exists())
+
+    def test_cancel_of_a_step_that_waits_for_another(self):
+        self.waits_for_term(f"cat {self.document}; exit 143")
+        client = self.connect(self.start_plugin("--atp"))
+        client.start_work("one", "run-benchmark", ONE_TEST)
+        self.wait_for(self.ready.exists, "the run")
+        client.start_work("two", "run-benchmark", ONE_TEST)
+        for name, output_id in (("two", "error"), ("one", "success")):
+            client.send_signal(name, "cancel", {})
+            result = client.read_single_result()
+            self.assertEqual((result.run_id, result.output_id), (name, output_id))
+
     def test_signals_end_the_run_and_the_plugin(self):
         done, said = self.folder / "done", self.folder / "said"
         self.waits_for_term(f": > {done}; exit 143")
