@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a benchmark step is asked to do.
 
-The fields of the published rusty-comms plugin keep their names, types and defaults; what ipcmark adds is below them.
+The fields of the published rusty-comms plugin keep their names, types and, but for `blocking`, defaults; what ipcmark
+adds is below them.
 """
 
 import enum
