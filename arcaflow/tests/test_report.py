@@ -135,6 +135,15 @@ class Report(ReportTest):
         self.assertIn("run1: uds 1 KiB blocking", text)
         self.assertEqual(text.count("ask for less"), 1)
 
+    def test_a_mode_that_is_not_known_is_a_warning(self):
+        """rusty-comms itself does not write it down; its plugin and ipcmark do."""
+        words = "does not say whether it was measured with --blocking"
+        self.assertTrue(words in self.report(rusty_document()))
+        noted = rusty_document(results=[rusty_result(input_blocking=True)])
+        all_defaults = {**rusty_document(), "iteration_aggregates": {"tests": []}}
+        for document in (noted, all_defaults, ipcmark_document()):
+            self.assertFalse(words in self.report(document))
+
     def test_many_warnings_of_a_kind_are_folded(self):
         results = []
         for size in range(1, 10):

@@ -152,6 +152,12 @@ class Parse(PluginTest):
         self.assertEqual(run("parse_arcaflow_output.py", "-i", path, "-o", other).returncode, 0)
         self.assertTrue(other.exists())
 
+    def test_a_mode_that_is_not_known_is_a_warning(self):
+        for document, warned in ((rusty_document(), True), (ipcmark_document(), False)):
+            done = run("parse_arcaflow_output.py", "-i", self.write(document, "doc.json"))
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual("warning" in done.stderr and "--blocking" in done.stderr, warned, done.stderr)
+
     def test_in_a_pipe_that_ends_early(self):
         path = self.write(engine_output(ipcmark_document()))
         for script, arguments in (("parse_arcaflow_output.py", ["-i", path]), ("report.py", [path])):

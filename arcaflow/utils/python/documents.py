@@ -105,17 +105,28 @@ def is_direct(result: dict[str, Any]) -> bool:
 
 
 def is_blocking(result: dict[str, Any]) -> bool:
-    """As it ran.
-
-    Where a document does not say, it is one of rusty-comms, which is asynchronous unless told otherwise; its plugin
-    notes the input wherever it tells.
-    """
+    """As it ran; asynchronous, the default of rusty-comms, where nothing says it (see says_its_modes)."""
     if is_direct(result):
         return True
     mode = (result.get("test_config") or {}).get("mode")
     if mode is not None:
         return mode == "blocking"
     return bool(result.get("input_blocking"))
+
+
+def says_its_modes(document: dict[str, Any]) -> bool:
+    """Whether it is known of all results if they are blocking.
+
+    ipcmark writes it down and the plugin of rusty-comms, whose outputs have aggregates, notes its input; rusty-comms itself
+    leaves no trace of --blocking in a document.
+    """
+    return "iteration_aggregates" in document or all(
+        "mode" in (result.get("test_config") or {}) or any(name.startswith("input_") for name in result)
+        for result in document["results"]
+    )
+
+
+MODE_UNSAID = "does not say whether it was measured with --blocking; taken as asynchronous, the default of rusty-comms"
 
 
 def duration_ns(config: dict[str, Any]) -> int | None:

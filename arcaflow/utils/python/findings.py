@@ -27,6 +27,8 @@ def findings_of(sources: dict[str, dict[str, Any]]) -> list[Finding]:
             finding.places.append((where, what))
 
     for name, document in sources.items():
+        if not documents.says_its_modes(document):
+            add(name, documents.MODE_UNSAID)
         for warning in (document.get("metadata") or {}).get("warnings") or []:
             add(name, warning["cause"], warning.get("code", ""), warning.get("remedy", ""))
         for text in document.get("warnings") or []:  # of the plugin

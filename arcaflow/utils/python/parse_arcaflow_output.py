@@ -124,9 +124,12 @@ def main() -> int:
     source = arguments.input.expanduser()
     target = (arguments.output or source.with_suffix(".csv")).expanduser()
     try:
-        rows = build_rows(documents.load(source), arguments.mode, source.name)
+        document = documents.load(source)
+        rows = build_rows(document, arguments.mode, source.name)
         if not rows:
             raise documents.NoResults(f"{source}: no result succeeded")
+        if not documents.says_its_modes(document):
+            print(f"warning: {source}: {documents.MODE_UNSAID}", file=sys.stderr)
         sort_rows(rows)
         write_csv(rows, target)
     except (documents.NoResults, OSError) as error:
