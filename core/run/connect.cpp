@@ -73,7 +73,7 @@ ResultDocument connect(const Plan& plan, const ControlAddress& address, std::chr
     if (plan.streaming.any())
         refuse_one_way(plan, "the samples of one-way messages are on the server's side, which is another program: ask "
                              "for --round-trip alone, or for no streaming output");
-    std::vector<TestJobs> jobs = validated_jobs(plan, ServerPlace::other_program);
+    std::vector<TestJobs> jobs = validated_jobs(plan, ServerPlace::other_program, stop);
     const auto end = std::chrono::steady_clock::now() + retry;
     ControlChannel channel(connect_to(address, end, stop));
     // A server that is busy with another client answers when that one has gone.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/module_probe.hpp"
 
+#include "run/stop_event.hpp"
 #include "run/worker_process.hpp"
 
 #include <ipcmark/run.hpp>
@@ -25,19 +26,27 @@ constexpr int no_results = -1;
 
 using Jobs = std::span<const WorkerJob* const>;
 
-enum class End { answered, crashed, hung };
+enum class End { answered, crashed, hung, stopped };
+
+struct Question {
+    Sides sides;
+    OnError on_error;
+    const std::stop_token& stop;
+    const StopEvent& stop_event;
+};
 
 // One worker and the jobs that it is asked about, until it has answered for all of them or for none any more.
 class Probe {
 public:
-    Probe(Jobs jobs, Sides sides) : worker_(WorkerProcess::spawn(no_results)) {
+    Probe(Jobs jobs, const Question& question) : worker_(WorkerProcess::spawn(no_results)), question_(question) {
         boost::json::array list;
         for (const WorkerJob* job : jobs)
             list.push_back(job->to_json());
-        worker_.channel().send({{"type", "probe"}, {"jobs", list}, {"both_sides", sides == Sides::both}});
+        worker_.channel().send({{"type", "probe"}, {"jobs", list}, {"both_sides", question.sides == Sides::both}});
     }
 
-    // The answer about the next job; none if the worker has ended, or does not answer in time.
+    // The answer about the next job; none if the worker has ended, or does not answer before the time is over or a
+    // stop is asked for.
     std::optional<Objection> answer() {
         const auto end = SteadyClock::now() + answer_limit;
         for (;;) {
@@ -49,9 +58,11 @@ public:
                     return Objection{text_field(*message, "error"), message->at("failed").as_bool()};
             }
             const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - SteadyClock::now());
-            if (ended_ || left <= 0ms)
+            if (ended_ || left <= 0ms || question_.stop.stop_requested())
                 return std::nullopt;
-            std::array<pollfd, 2> entries{{{worker_.channel().descriptor(), POLLIN, 0}, {worker_.pidfd(), POLLIN, 0}}};
+            std::array<pollfd, 3> entries{{{worker_.channel().descriptor(), POLLIN, 0},
+                                           {worker_.pidfd(), POLLIN, 0},
+                                           {question_.stop_event.descriptor(), POLLIN, 0}}};
             if (worker_.channel().closed())
                 entries[0].fd = -1;
             poll(entries.data(), entries.size(), static_cast<int>(left.count()));
@@ -64,14 +75,15 @@ public:
 
 private:
     WorkerProcess worker_;
+    const Question& question_;
     std::optional<std::string> ended_;
 };
 
 // Asks about the jobs in order, adds the objections to `objections`, and says how it ended. After a crash or a hang the
 // last objection is about the job that it was over.
-End ask(Jobs jobs, Sides sides, std::vector<Objection>& objections) {
+End ask(Jobs jobs, const Question& question, std::vector<Objection>& objections) {
     const std::string& id = jobs.front()->module_id;
-    Probe probe(jobs, sides);
+    Probe probe(jobs, question);
     for (std::size_t at = 0; at < jobs.size(); ++at) {
         try {
             if (auto objection = probe.answer()) {
@@ -85,6 +97,8 @@ End ask(Jobs jobs, Sides sides, std::vector<Objection>& objections) {
                                   true});
             return End::crashed;
         }
+        if (question.stop.stop_requested())
+            return End::stopped;
         if (const auto& how = probe.ended()) {
             objections.push_back({fmt::format("module '{}' crashed its worker while it was asked for its limits: {}",
                                               id, how->empty() ? "it ended its process" : *how),
@@ -99,11 +113,13 @@ End ask(Jobs jobs, Sides sides, std::vector<Objection>& objections) {
     return End::answered;
 }
 
-std::vector<Objection> probe_module(Jobs jobs, Sides sides, OnError on_error) {
+std::vector<Objection> probe_module(Jobs jobs, const Question& question) {
     std::vector<Objection> objections;
-    for (int crashes = 0; objections.size() < jobs.size();) {
-        const End end = ask(jobs.subspan(objections.size()), sides, objections);
-        if (end != End::answered && on_error == OnError::stop)
+    for (int crashes = 0; objections.size() < jobs.size() && !question.stop.stop_requested();) {
+        const End end = ask(jobs.subspan(objections.size()), question, objections);
+        if (end == End::stopped)
+            break;
+        if (end != End::answered && question.on_error == OnError::stop)
             throw RunError(objections.back().text);
         if (end == End::hung || (end == End::crashed && ++crashes == most_crashes))
             objections.resize(
@@ -112,18 +128,22 @@ std::vector<Objection> probe_module(Jobs jobs, Sides sides, OnError on_error) {
                              end == End::hung ? "hung" : fmt::format("crashed {} times", crashes)),
                  true});
     }
+    objections.resize(jobs.size());
     return objections;
 }
 
 } // namespace
 
-std::vector<Objection> probe_modules(const std::vector<WorkerJob>& jobs, Sides sides, OnError on_error) {
+std::vector<Objection> probe_modules(const std::vector<WorkerJob>& jobs, Sides sides, OnError on_error,
+                                     const std::stop_token& stop) {
+    const StopEvent stop_event(stop);
+    const Question question{sides, on_error, stop, stop_event};
     std::map<std::string, std::vector<const WorkerJob*>> by_module;
     for (const WorkerJob& job : jobs)
         by_module[job.module_path].push_back(&job);
     std::vector<Objection> objections(jobs.size());
     for (const auto& [path, of_module] : by_module) {
-        const auto answers = probe_module(of_module, sides, on_error);
+        const auto answers = probe_module(of_module, question);
         for (std::size_t at = 0; at < of_module.size(); ++at)
             objections[static_cast<std::size_t>(of_module[at] - jobs.data())] = answers[at];
     }

@@ -225,7 +225,8 @@ ResultDocument run_tests(const Plan& plan, std::vector<TestJobs> jobs, const Ser
 }
 
 ResultDocument run(const Plan& plan, Observer& observer, std::stop_token stop) {
-    return run_tests(plan, validated_jobs(plan, ServerPlace::here), {}, observer, std::move(stop));
+    std::vector<TestJobs> jobs = validated_jobs(plan, ServerPlace::here, stop);
+    return run_tests(plan, std::move(jobs), {}, observer, std::move(stop));
 }
 
 ResultDocument run(const Plan& plan) {

@@ -5,6 +5,7 @@
 #include "run/progress_watch.hpp"
 #include "run/scratch_dir.hpp"
 #include "run/slot_json.hpp"
+#include "run/stop_event.hpp"
 #include "run/waiting_room.hpp"
 #include "run/worker_job.hpp"
 #include "run/worker_process.hpp"
@@ -21,7 +22,6 @@
 #include <boost/json/array.hpp>
 #include <fmt/format.h>
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 namespace ipcmark {
@@ -48,21 +48,6 @@ public:
 struct ScratchDir {
     const std::string& path;
     ~ScratchDir() { remove_scratch_dir(path); }
-};
-
-// Wakes a poll when a stop is asked for.
-class StopEvent {
-public:
-    explicit StopEvent(const std::stop_token& stop)
-        : event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), callback_(stop, [this] {
-              const std::uint64_t one = 1;
-              [[maybe_unused]] const auto written = write(event_.get(), &one, sizeof one);
-          }) {}
-    [[nodiscard]] int descriptor() const noexcept { return event_.get(); }
-
-private:
-    UniqueFd event_;
-    std::stop_callback<std::function<void()>> callback_;
 };
 
 // One client, from its hello to its end.

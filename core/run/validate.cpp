@@ -124,7 +124,7 @@ TestJobs jobs_of(const TestPlan& test, const Plan& plan, ServerPlace place) {
 
 } // namespace
 
-std::vector<TestJobs> validated_jobs(const Plan& plan, ServerPlace place) {
+std::vector<TestJobs> validated_jobs(const Plan& plan, ServerPlace place, const std::stop_token& stop) {
     if (plan.tests.empty())
         throw UsageError("the plan has no test");
     std::vector<TestJobs> tests;
@@ -141,7 +141,7 @@ std::vector<TestJobs> validated_jobs(const Plan& plan, ServerPlace place) {
         asked_for.insert(asked_for.end(), client.size(), tests.size() - 1);
     }
     const auto objections =
-        probe_modules(questions, place == ServerPlace::here ? Sides::both : Sides::own, plan.on_error);
+        probe_modules(questions, place == ServerPlace::here ? Sides::both : Sides::own, plan.on_error, stop);
     for (std::size_t at = 0; at < objections.size(); ++at) {
         if (objections[at].text.empty())
             continue;
@@ -160,7 +160,7 @@ std::vector<TestJobs> validated_jobs(const Plan& plan, ServerPlace place) {
 }
 
 void validate(const Plan& plan) {
-    static_cast<void>(validated_jobs(plan, ServerPlace::here));
+    static_cast<void>(validated_jobs(plan, ServerPlace::here, {}));
 }
 
 } // namespace ipcmark

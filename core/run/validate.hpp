@@ -7,6 +7,7 @@
 #include <ipcmark/plan.hpp>
 
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -29,7 +30,7 @@ struct TestJobs {
 // Checks a whole plan (run.hpp's validate) and returns the jobs of each test. With ServerPlace::other_program the
 // server's CPUs and modules are not this machine's to check. With OnError::go_on a test that its module cannot do, or
 // crashes over when asked, does not keep the others from being run. Throws UsageError; RunError for such a module with
-// OnError::stop.
-[[nodiscard]] std::vector<TestJobs> validated_jobs(const Plan& plan, ServerPlace place);
+// OnError::stop. After `stop` no more modules are asked: the tests are not to be run.
+[[nodiscard]] std::vector<TestJobs> validated_jobs(const Plan& plan, ServerPlace place, const std::stop_token& stop);
 
 } // namespace ipcmark

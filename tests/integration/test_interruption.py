@@ -132,6 +132,19 @@ def test_ctrl_c_reaches_the_whole_group_and_is_survived(ipcmark):
     assert measured["latency"]["total_samples"] > 100
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_is_obeyed_while_modules_are_asked_for_their_limits(ipcmark, leftovers, number):
+    run = ipcmark.start("run", "--module-path", FIXTURES, "-m", "fixture-hang-in-limits", "-s", 200, "-q")
+    deadline = time.monotonic() + TIMEOUT_S
+    while not any("--describe" not in line and "worker" in line for line in leftovers.processes().values()):
+        assert time.monotonic() < deadline and run.poll() is None
+        time.sleep(0.01)
+    run.send_signal(number)
+    run.wait(timeout=TIMEOUT_S)
+    assert run.returncode == 128 + number
+    assert run.stderr.read() == ""
+
+
 def state_of(pid):
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
