@@ -22,7 +22,8 @@ namespace {
 // A server worker that a serve() runs for us.
 class RemoteServer : public WorkerLink {
 public:
-    RemoteServer(ControlChannel& channel, ResultsMemory& memory) : channel_(channel), memory_(memory) {
+    RemoteServer(ControlChannel& channel, std::string address, ResultsMemory& memory)
+        : channel_(channel), address_(std::move(address)), memory_(memory) {
         const ResultsShape& shape = memory.shape();
         channel.send({{"type", "spawn"},
                       {"clock_kind", shape.clock_kind},
@@ -37,6 +38,7 @@ public:
         return end_;
     }
     void kill() noexcept override { channel_.send({{"type", "kill"}}); }
+    [[nodiscard]] std::string address() const override { return address_; }
     bool handle(const boost::json::object& message) override {
         if (text_field(message, "type") != "exited")
             return false;
@@ -47,6 +49,7 @@ public:
 
 private:
     ControlChannel& channel_;
+    std::string address_;
     ResultsMemory& memory_;
     std::optional<std::string> end_;
 };
@@ -82,8 +85,8 @@ ResultDocument connect(const Plan& plan, const ControlAddress& address, std::chr
     if (!one_clock)
         refuse_one_way(plan, "one-way latency needs one clock on both ends, and these are two machines (their boot ids "
                              "differ): ask for --round-trip alone");
-    const ServerMaker make_server = [&channel](ResultsMemory& memory, const WorkerJob&) {
-        return std::make_unique<RemoteServer>(channel, memory);
+    const ServerMaker make_server = [&channel, &address](ResultsMemory& memory, const WorkerJob&) {
+        return std::make_unique<RemoteServer>(channel, to_text(address), memory);
     };
     return run_tests(plan, std::move(jobs), make_server, observer, std::move(stop));
 }

@@ -154,9 +154,9 @@ private:
             return;
         }
         if (const auto limit = stall_limit(request_.client_job); watch_.idle() > limit) {
-            note_stuck(fmt::format("no message has moved for {}: module '{}' is stuck (a window or message that does "
-                                   "not fit its buffers does that, too)",
-                                   format_duration(limit), plan_.mechanism));
+            note_stuck(fmt::format("no message has moved for {}: module '{}' is stuck (a lost message, or a window or "
+                                   "message that does not fit its buffers, does that)",
+                                   format_duration(std::chrono::floor<std::chrono::seconds>(limit)), plan_.mechanism));
             return;
         }
         // A worker that was stopped moves nothing, which is no fault of the module's, and loses nothing: its messages
@@ -397,6 +397,18 @@ private:
         }
         // Until they are dead they may still write what is read next; those of another program are sent at their end.
         wait_until_gone(SteadyClock::now() + obey_limit);
+        give_up_silent_server();
+    }
+
+    // A program that runs the server for us and says nothing at all is itself what hangs, not the module. What it may
+    // say later is about none of the tests that follow.
+    void give_up_silent_server() {
+        const std::string address = server_.link->address();
+        if (address.empty() || server_.gone)
+            return;
+        server_.link->channel().hang_up();
+        if (!server_.finished)
+            cause_.note(CauseKind::death, fmt::format("the server at {} does not answer any more", address));
     }
 
     void wait_until_gone(SteadyClock::time_point end) {

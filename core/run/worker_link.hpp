@@ -23,6 +23,8 @@ public:
     // By a signal or a debugger, where this end can know.
     [[nodiscard]] virtual bool stopped() const noexcept { return false; }
     virtual void kill() noexcept = 0;
+    // Of the program that runs it for us; empty for a child of this one.
+    [[nodiscard]] virtual std::string address() const { return {}; }
     // A message that the link itself understands is taken by it; false: it is the coordinator's.
     virtual bool handle(const boost::json::object& /*message*/) { return false; }
 };

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <utility>
 
 #include <sys/socket.h>
@@ -71,7 +72,26 @@ private:
     UniqueFd theirs_;
 };
 
-DirectionOutcome outcome_of(const std::function<std::unique_ptr<WorkerLink>(ResultsMemory&)>& make_server) {
+// A server of another program, which says nothing.
+class Mute : public WorkerLink {
+public:
+    Mute() : Mute(make_control_pair()) {}
+
+    ControlChannel& channel() noexcept override { return ours_; }
+    [[nodiscard]] int end_descriptor() const noexcept override { return -1; }
+    std::optional<std::string> ended() override { return std::nullopt; }
+    void kill() noexcept override {}
+    [[nodiscard]] std::string address() const override { return "unix:there"; }
+
+private:
+    explicit Mute(ControlPair pair) : ours_(std::move(pair.ours)), theirs_(std::move(pair.theirs)) {}
+
+    ControlChannel ours_;
+    UniqueFd theirs_;
+};
+
+DirectionOutcome outcome_of(const std::function<std::unique_ptr<WorkerLink>(ResultsMemory&)>& make_server,
+                            std::stop_token stop = {}) {
     TestPlan plan;
     plan.mechanism = "slow";
     const RunClock clock;
@@ -86,6 +106,7 @@ DirectionOutcome outcome_of(const std::function<std::unique_ptr<WorkerLink>(Resu
     request.client_job.role = Role::client;
     request.client_job.module_path = "/no/such/module.so";
     request.make_server = make_server;
+    request.stop = std::move(stop);
     return run_direction(request);
 }
 
@@ -106,4 +127,12 @@ TEST_CASE("a worker that talks nonsense is not listened to any more, and goes", 
     REQUIRE(outcome.failure);
     CHECK(outcome.failure->find("the server worker of module 'slow' sent nonsense") == 0);
     CHECK_FALSE(killed);
+}
+
+TEST_CASE("a server in another program that does not even leave when it is told to is what failed", "[direction]") {
+    std::stop_source stop;
+    stop.request_stop();
+    const DirectionOutcome outcome =
+        outcome_of([](ResultsMemory&) { return std::make_unique<Mute>(); }, stop.get_token());
+    CHECK(outcome.failure == "the server at unix:there does not answer any more");
 }
