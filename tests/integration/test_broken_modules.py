@@ -96,6 +96,14 @@ def test_a_module_that_hangs_in_close_does_not_hold_the_host_up(ipcmark):
     run(ipcmark, ["hang-in-close"], "--round-trip")  # within the time that is against hangs
 
 
+def test_a_module_in_which_nothing_moves_is_stuck(ipcmark):
+    done, document = run(ipcmark, ["too-small-for-the-window"], "--round-trip", "--window", 4)
+    assert done.returncode == 1
+    failure = document["results"][0]["status"]["Failure"]
+    for part in ("no message has moved for 30s", "'fixture-too-small-for-the-window' is stuck", "a lost message"):
+        assert part in failure
+
+
 @pytest.mark.parametrize("kind", ["wrong-major", "bad-magic"])
 def test_a_module_that_lies_is_refused_before_anything_runs(ipcmark, kind):
     done, document = run(ipcmark, [kind])
