@@ -7,6 +7,7 @@
 #include <memory>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 namespace ipcmark::check {
 namespace {
@@ -36,21 +37,43 @@ void traffic(Wire& wire, std::uint32_t index, bool sends) {
     }
 }
 
+// Larger than buffers are, so that each endpoint stops in the middle of a message while others go on; the receivers are
+// slow by turns.
+constexpr std::uint64_t large_size = std::uint64_t{1} << 20;
+constexpr std::uint64_t large_count = 5;
+void large_traffic(Wire& wire, std::uint32_t index, bool sends) {
+    const std::uint64_t base = std::uint64_t{index + 1} << 32;
+    const auto size = static_cast<std::size_t>(wire.context().at_most(large_size));
+    for (std::uint64_t i = 0; i < large_count; ++i) {
+        if (!sends && i % wanted_endpoints == index) {
+            usleep(10'000);
+        }
+        sends ? wire.send_message(base + i, size) : wire.recv_message(base + i, size);
+    }
+}
+
+struct Traffic {
+    std::uint64_t max_message_size;
+    void (*run)(Wire& wire, std::uint32_t index, bool sends);
+};
+constexpr Traffic mixed{1024, traffic};
+constexpr Traffic large{large_size, large_traffic};
+
 // One thread for each endpoint.
-void all_at_once(std::vector<Wire>& wires, bool sends) {
+void all_at_once(std::vector<Wire>& wires, bool sends, const Traffic& kind) {
     std::vector<std::unique_ptr<Task>> tasks;
     for (std::uint32_t i = 0; i < wires.size(); ++i) {
-        tasks.push_back(std::make_unique<Task>([&wires, i, sends] { traffic(wires[i], i, sends); }));
+        tasks.push_back(std::make_unique<Task>([&wires, i, sends, &kind] { kind.run(wires[i], i, sends); }));
     }
     for (auto& task : tasks) {
         task->join("the traffic of one endpoint");
     }
 }
 
-void endpoints(Context& context) {
+template <const Traffic& kind> void endpoints(Context& context) {
     const auto count = endpoint_count(context);
     for (const bool sends : {true, false}) {
-        auto spec = fitted(context, {.max_message_size = 1024});
+        auto spec = fitted(context, {.max_message_size = kind.max_message_size});
         const auto listener = context.listen(count, spec.max_message_size);
         Peer peer(context);
         peer.channel().put(Setup{spec.mirrored(), sends ? 0U : 1U});
@@ -61,14 +84,14 @@ void endpoints(Context& context) {
             wires.emplace_back(context, context.accept(listener, spec));
         }
         Sandbox::step("traffic on several endpoints at once");
-        all_at_once(wires, sends);
+        all_at_once(wires, sends, kind);
         peer.channel().wait();
         peer.channel().signal();
         peer.join();
     }
 }
 
-void endpoints_peer(Context& context, Channel& channel) {
+template <const Traffic& kind> void endpoints_peer(Context& context, Channel& channel) {
     const auto setup = channel.get<Setup>();
     const auto count = channel.get<std::uint32_t>();
     const auto where = channel.get_bytes();
@@ -77,7 +100,7 @@ void endpoints_peer(Context& context, Channel& channel) {
     for (spec.index = 0; spec.index < count; ++spec.index) {
         wires.emplace_back(context, context.connect(where, spec));
     }
-    all_at_once(wires, setup.argument != 0);
+    all_at_once(wires, setup.argument != 0, kind);
     channel.signal();
     channel.wait();
 }
@@ -207,11 +230,16 @@ void two_connectors(Context& context) {
 constexpr std::array tests{
     Test{.id = "concurrency.endpoints",
          .proves = "Four endpoints with a thread each on both sides carry their own messages only, at the same time.",
-         .run = endpoints,
-         .peer = endpoints_peer,
+         .run = endpoints<mixed>,
+         .peer = endpoints_peer<mixed>,
          .capabilities = dependable,
          .waits = Waits::each,
          .limit = std::chrono::seconds(180)},
+    Test{.id = "concurrency.large_messages",
+         .proves = "Each of four endpoints remembers for itself how far its message has come, whoever has to wait.",
+         .run = endpoints<large>,
+         .peer = endpoints_peer<large>,
+         .capabilities = dependable},
     Test{.id = "concurrency.many_endpoints",
          .proves = "Sixty-four endpoints, or as many as limits allows, are made of one listener and work.",
          .run = many,

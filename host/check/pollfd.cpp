@@ -448,10 +448,76 @@ void reactor(Context& context, std::vector<Wire>& wires, bool begins) {
     }
 }
 
-void many(Context& context) {
+// Four endpoints in one thread, each in the middle of a message larger than buffers are. The receivers are slow by
+// turns.
+constexpr std::uint32_t large_endpoints = 4;
+constexpr std::uint64_t large_size = std::uint64_t{1} << 20;
+
+void large_reactor(Context& context, std::vector<Wire>& wires, bool sends) {
+    constexpr std::uint64_t messages = 5;
+    const auto direction = sends ? IPCMARK_POLL_TX : IPCMARK_POLL_RX;
+    const auto size = static_cast<std::size_t>(context.at_most(large_size));
+    const auto number = [](std::size_t i, std::uint64_t done) { return (std::uint64_t{i + 1} << 32) + done; };
+    std::vector<std::unique_ptr<Polled>> polled;
+    std::vector<pollfd> entries;
+    std::vector<Bytes> buffers;
+    std::vector<std::uint64_t> done(wires.size());
+    for (std::size_t i = 0; i < wires.size(); ++i) {
+        polled.push_back(std::make_unique<Polled>(wires[i]));
+        entries.push_back(sends ? polled[i]->tx() : polled[i]->rx());
+        buffers.push_back(message(number(i, 0), size));
+    }
+    std::size_t open = wires.size();
+    for (std::size_t turn = 0; open > 0; ++turn) {
+        bool ready = false;
+        for (std::size_t i = 0; i < wires.size(); ++i) {
+            if (done[i] == messages) {
+                continue;
+            }
+            if (!sends && turn / 16 % wires.size() == i) {
+                ready = true; // tried later
+                continue;
+            }
+            std::size_t got = 0;
+            const auto status = sends ? polled[i]->try_send(buffers[i]) : polled[i]->try_recv(buffers[i], got);
+            if (status == IPCMARK_WOULD_BLOCK) {
+                ready = polled[i]->arm(direction) != 0 || ready;
+                continue;
+            }
+            context.expect(status, IPCMARK_OK, wires[i].get(), sends ? "try_send" : "try_recv");
+            if (!sends) {
+                verify(context, std::span(buffers[i]).first(got), number(i, done[i]), size);
+            }
+            ++done[i];
+            ready = true;
+            if (sends) {
+                fill(buffers[i], number(i, done[i]));
+            }
+            if (done[i] == messages) {
+                --open;
+                entries[i].fd = -1;
+            }
+        }
+        if (!ready) {
+            Sandbox::step("poll for a wake-up of one of several endpoints");
+            (void)poll_patiently(entries, context.hang_limit());
+        }
+    }
+}
+
+// What goes over several endpoints of one thread: of the first process, and with `first` false of its peer.
+struct Load {
+    std::uint32_t endpoints;
+    std::uint64_t max_message_size;
+    void (*run)(Context& context, std::vector<Wire>& wires, bool first);
+};
+constexpr Load small_load{many_endpoints, 4096, reactor};
+constexpr Load large_load{large_endpoints, large_size, large_reactor};
+
+template <const Load& load> void many(Context& context) {
     const auto most = context.limits().max_endpoints;
-    const auto count = most == 0 ? many_endpoints : std::min(most, many_endpoints);
-    auto spec = fitted(context, polled_spec);
+    const auto count = most == 0 ? load.endpoints : std::min(most, load.endpoints);
+    auto spec = fitted(context, {.flags = IPCMARK_ENDPOINT_POLLED, .max_message_size = load.max_message_size});
     const auto listener = context.listen(count, spec.max_message_size);
     Peer peer(context);
     peer.channel().put(Setup{spec.mirrored(), count});
@@ -460,13 +526,13 @@ void many(Context& context) {
     for (spec.index = 0; spec.index < count; ++spec.index) {
         wires.emplace_back(context, context.accept(listener, spec));
     }
-    reactor(context, wires, true);
+    load.run(context, wires, true);
     peer.channel().wait();
     peer.channel().signal();
     peer.join();
 }
 
-void many_peer(Context& context, Channel& channel) {
+template <const Load& load> void many_peer(Context& context, Channel& channel) {
     const auto setup = channel.get<Setup>();
     const auto where = channel.get_bytes();
     auto spec = setup.spec;
@@ -474,7 +540,7 @@ void many_peer(Context& context, Channel& channel) {
     for (spec.index = 0; spec.index < setup.argument; ++spec.index) {
         wires.emplace_back(context, context.connect(where, spec));
     }
-    reactor(context, wires, false);
+    load.run(context, wires, false);
     channel.signal();
     channel.wait();
 }
@@ -565,8 +631,14 @@ constexpr std::array tests{
          .extension = id},
     Test{.id = "pollfd.many",
          .proves = "Eight endpoints driven by one thread on each side starve or mix none.",
-         .run = many,
-         .peer = many_peer,
+         .run = many<small_load>,
+         .peer = many_peer<small_load>,
+         .capabilities = dependable,
+         .extension = id},
+    Test{.id = "pollfd.many_large",
+         .proves = "Each of four endpoints remembers for itself how far its message has come, whichever is tried next.",
+         .run = many<large_load>,
+         .peer = many_peer<large_load>,
          .capabilities = dependable,
          .extension = id},
 };
