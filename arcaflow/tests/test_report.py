@@ -209,6 +209,11 @@ class Report(ReportTest):
             result["test_config"]["buffer_size"] = said  # in force, where -O said it
             self.assertEqual(measurements.label_of(result), f"uds 1 KiB blocking buffer-size {label}")
 
+    def test_a_port_makes_no_setting(self):
+        module = ipcmark_result()["module"]
+        module["options"] = [{"name": "port", "value": "50001", "given": True}]
+        self.assertEqual(measurements.label_of(ipcmark_result(module=module)), "uds 1 KiB blocking")
+
     def test_a_long_legend_has_room_of_its_own(self):
         def top(*names: str) -> int:
             return panels.single("title", list(names), {}, {}).layout.margin.t

@@ -117,8 +117,8 @@ def is_blocking(result: dict[str, Any]) -> bool:
 def says_its_modes(document: dict[str, Any]) -> bool:
     """Whether it is known of all results if they are blocking.
 
-    ipcmark writes it down and the plugin of rusty-comms, whose outputs have aggregates, notes its input; rusty-comms itself
-    leaves no trace of --blocking in a document.
+    ipcmark writes it down, and the plugin of rusty-comms notes its input in outputs, which have aggregates. rusty-comms
+    itself leaves no trace of --blocking in a document.
     """
     return "iteration_aggregates" in document or all(
         "mode" in (result.get("test_config") or {}) or any(name.startswith("input_") for name in result)

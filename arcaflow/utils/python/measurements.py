@@ -9,6 +9,9 @@ import axes
 import documents
 from asked import BUFFERS, options_asked
 
+# Where the two ends meet changes no figure, and is the system's choice where the one given is 0.
+_ADDRESSES = ("port", "path")
+
 DIRECTIONS = {"one_way": "One way", "round_trip": "Round trip"}
 
 
@@ -152,7 +155,8 @@ def _details(result: dict[str, Any], config: dict[str, Any]) -> dict[str, str]:
     elif "send_delay_ns" not in config and result.get("input_send_delay"):
         details["delay"] = re.sub(r"(?<=\d)(?=[a-z])", " ", str(result["input_send_delay"])).replace("us", "µs")
     for name, value in options_asked(result).items():
-        details[name] = size_text(int(value)) if name in BUFFERS else value
+        if name not in _ADDRESSES:
+            details[name] = size_text(int(value)) if name in BUFFERS else value
     return details
 
 
