@@ -56,6 +56,7 @@ struct Reactor::State {
     std::vector<std::size_t> runnable;
     std::vector<std::size_t> under_way; // the one of them that is gone through: kept, so that no turn allocates
     std::size_t active = 0;
+    int wait_errno = 0; // a descriptor cannot be waited on any more: the loop ends
     bool timed = false; // some driver has waited for a moment: the loop looks at the clock
 
     [[nodiscard]] std::uint64_t now() const noexcept {
@@ -92,7 +93,9 @@ struct Reactor::State {
             if (wanted == watch.asked)
                 continue;
             epoll_event event{wanted, {.u64 = index}};
-            epoll_ctl(epoll, EPOLL_CTL_MOD, watch.descriptor, &event);
+            // Nothing would wake a sleep on it. (Whoever asks for nothing needs no waking.)
+            if (epoll_ctl(epoll, EPOLL_CTL_MOD, watch.descriptor, &event) != 0 && wanted != 0)
+                wait_errno = errno;
             watch.asked = wanted;
         }
     }
@@ -195,6 +198,8 @@ struct Reactor::State {
 
     void sleep_and_step() noexcept {
         arm_stepped();
+        if (wait_errno != 0)
+            return;
         const std::uint64_t due = timed ? earliest_due() : UINT64_MAX;
         std::array<epoll_event, 64> events;
         const int count = wait_for_events(events, due);
@@ -278,7 +283,7 @@ void Reactor::run(std::span<EndpointDriver* const> drivers) {
         state.entries[index].driver = drivers[index];
         state.step(index, 0);
     }
-    while (state.active != 0) {
+    while (state.active != 0 && state.wait_errno == 0) {
         if (state.settings.wait == WaitPolicy::spin) {
             state.spin_round();
             continue;
@@ -288,6 +293,10 @@ void Reactor::run(std::span<EndpointDriver* const> drivers) {
         if (state.active != 0)
             state.sleep_and_step();
     }
+    if (state.wait_errno != 0)
+        throw RunError(fmt::format("a descriptor of the module cannot be waited on any more, which is the module's "
+                                   "fault: {}",
+                                   std::strerror(state.wait_errno)));
 }
 
 } // namespace ipcmark

@@ -24,7 +24,10 @@ struct FakeEndpoint {
     bool ring_when_armed = false;
 
     FakeEndpoint() = default;
-    ~FakeEndpoint() { close(descriptor); }
+    ~FakeEndpoint() {
+        if (descriptor >= 0)
+            close(descriptor);
+    }
     FakeEndpoint(const FakeEndpoint&) = delete;
     FakeEndpoint& operator=(const FakeEndpoint&) = delete;
 
@@ -109,6 +112,20 @@ TEST_CASE("an endpoint that sleeps is woken beside a busy one", "[reactor]") {
     drive(WaitPolicy::block, {&sleeper, &worker});
     CHECK(woken == 2);
     CHECK(busy <= 12);
+}
+
+TEST_CASE("a descriptor that the module has closed ends the loop, which would sleep for ever", "[reactor]") {
+    FakeEndpoint endpoint;
+    const int given = endpoint.descriptor;
+    int turns = 0;
+    FakeDriver driver(endpoint, [&] {
+        if (++turns == 1) {
+            endpoint.descriptor = -1;
+            close(given);
+        }
+        return wait_to_receive;
+    });
+    CHECK_THROWS_WITH(drive(WaitPolicy::block, {&driver}), Catch::Contains("module") && Catch::Contains("Bad file"));
 }
 
 // epoll is level triggered: a descriptor that stays readable tells of its endpoint in each round.
