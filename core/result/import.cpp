@@ -2,16 +2,18 @@
 #include "result/import.hpp"
 
 #include <ipcmark/run.hpp>
+#include <ipcmark/units.hpp>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cmath>
+#include <cstdint>
 #include <cstring>
 #include <fstream>
-#include <iterator>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
@@ -21,6 +23,9 @@ namespace ipcmark::result {
 namespace json = boost::json;
 
 namespace {
+
+// Far more than the largest plan has results; /dev/zero has no end.
+constexpr std::uint64_t largest_document = std::uint64_t{1} << 30;
 
 const json::object* object_in(const json::object& object, std::string_view key) {
     const json::value* value = object.if_contains(key);
@@ -266,7 +271,14 @@ ImportedDocument import_file(const std::filesystem::path& path) {
     std::ifstream file(path, std::ios::binary);
     if (!file)
         throw UsageError(fmt::format("cannot read {}: {}", path.string(), std::strerror(errno)));
-    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    std::string text;
+    std::vector<char> piece(std::size_t{1} << 20);
+    while (file.read(piece.data(), static_cast<std::streamsize>(piece.size())), file.gcount() > 0) {
+        text.append(piece.data(), static_cast<std::size_t>(file.gcount()));
+        if (text.size() > largest_document)
+            throw UsageError(fmt::format("cannot read {}: it is larger than the {} that a result document may have",
+                                         path.string(), format_size_bytes(largest_document)));
+    }
     return import_document(text, path.string());
 }
 

@@ -93,3 +93,10 @@ def test_repetitions_are_one_test_whatever_port_the_kernel_chose(ipcmark):
     table = ipcmark("compare", "a.json", "b.json").stdout
     assert "differ" not in table
     assert "ran once" not in table
+
+
+def test_a_file_without_an_end_is_refused(ipcmark):
+    done = ipcmark("compare", "/dev/zero", "/dev/zero")
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "/dev/zero" in done.stderr and "1GiB" in done.stderr
