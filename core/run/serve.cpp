@@ -23,6 +23,8 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace ipcmark {
 namespace {
@@ -211,13 +213,25 @@ private:
     const StopEvent& event_;
 };
 
-// Removes the socket file of a path when serving ends.
-struct SocketFile {
-    const ControlAddress& address;
-    ~SocketFile() {
-        if (address.kind == ControlAddress::Kind::unix_path)
-            unlink(address.path.c_str());
+// Removes the socket file of a path when serving ends; not one that somebody else has made there since.
+class SocketFile {
+public:
+    explicit SocketFile(const ControlAddress& address) : path_(address.path) {
+        if (address.kind != ControlAddress::Kind::unix_path || lstat(path_.c_str(), &made_) != 0)
+            made_ = {};
     }
+    ~SocketFile() {
+        struct stat found {};
+        if (made_.st_ino != 0 && lstat(path_.c_str(), &found) == 0 && found.st_dev == made_.st_dev &&
+            found.st_ino == made_.st_ino)
+            unlink(path_.c_str());
+    }
+    SocketFile(const SocketFile&) = delete;
+    SocketFile& operator=(const SocketFile&) = delete;
+
+private:
+    const std::string& path_;
+    struct stat made_ {};
 };
 
 } // namespace
@@ -225,7 +239,7 @@ struct SocketFile {
 void serve(const ServeOptions& options, Observer& observer, std::stop_token stop) {
     check_cpus(options.server_cpus, "the server");
     const UniqueFd listener = listen_at(options.address);
-    const SocketFile file{options.address};
+    const SocketFile file(options.address);
     sweep_scratch_dirs();
     const StopEvent event(stop);
     observer.log(IPCMARK_LOG_INFO, fmt::format("serving at {}", to_text(options.address)));

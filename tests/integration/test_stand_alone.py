@@ -431,3 +431,17 @@ def test_a_module_that_writes_over_the_results_there_is_named_here(ipcmark, left
     assert "wrote over the memory" in destroyed["status"]["Failure"]
     server.send_signal(signal.SIGTERM)
     assert server.wait(timeout=TIMEOUT_S) == 0
+
+
+def test_a_server_that_ends_leaves_the_socket_of_another_one(ipcmark, leftovers):
+    address = f"unix:{leftovers.folder}/meet"
+    first = serving(ipcmark, address)
+    (leftovers.folder / "meet").unlink()
+    second = serving(ipcmark, address)
+    first.send_signal(signal.SIGTERM)
+    assert first.wait(timeout=TIMEOUT_S) == 0
+    done = ipcmark("connect", address, *QUICK, "-q")
+    assert done.returncode == 0, done.stderr
+    second.send_signal(signal.SIGTERM)
+    assert second.wait(timeout=TIMEOUT_S) == 0
+    assert not (leftovers.folder / "meet").exists()
