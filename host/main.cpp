@@ -15,6 +15,7 @@
 #include <exception>
 #include <filesystem>
 #include <new>
+#include <system_error>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -144,6 +145,13 @@ int main(int argc, char** argv) {
     } catch (const std::bad_alloc&) {
         return fail("out of memory", exit_failed);
     } catch (const std::exception& error) {
+        // Whatever needed it, of all the paths that may be relative.
+        std::error_code folder;
+        static_cast<void>(std::filesystem::current_path(folder));
+        if (folder)
+            return fail(
+                fmt::format("the working folder cannot be used: {}; change to one that is there", folder.message()),
+                exit_usage);
         return fail(fmt::format("internal error: {}", error.what()), exit_failed);
     }
 }

@@ -252,3 +252,9 @@ def test_the_stand_alone_ends_of_the_drop_in(ipc_benchmark, arguments, parts):
 def test_suite_files(ipcmark, text, parts):
     (ipcmark.folder / "suite.yaml").write_text(text)
     assert_refused(ipcmark("--suite", "suite.yaml"), "ipcmark", *parts)
+
+
+@pytest.mark.parametrize("arguments", [["run", "-o", "r.json"], ["run", "-m", "./mine.so"]])
+def test_a_working_folder_that_is_gone(ipcmark, arguments):
+    gone = ["sh", "-c", 'mkdir gone && cd gone && rmdir ../gone && exec "$@"', "sh"]
+    assert_refused(ipcmark(*arguments, wrapper=gone), "ipcmark", "working folder", "No such file")
