@@ -2,6 +2,7 @@
 #include "run/control_channel.hpp"
 
 #include "module/any_bytes.hpp"
+#include "module/limit_remedy.hpp"
 
 #include <ipcmark/run.hpp>
 
@@ -104,8 +105,11 @@ std::optional<boost::json::object> ControlChannel::receive(std::chrono::millisec
 
 ControlPair make_control_pair() {
     int ends[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
-        throw RunError(fmt::format("cannot make a control connection: {}", std::strerror(errno)));
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
+        const int error = errno;
+        throw RunError(
+            fmt::format("cannot make a control connection: {}{}", std::strerror(error), limit_remedy(error)));
+    }
     return {UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 

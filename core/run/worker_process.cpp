@@ -49,7 +49,8 @@ void exchange_group(pid_t from, pid_t to) noexcept {
             return;
 }
 
-// A descriptor above those that the worker is given, so that no dup2 overwrites a source.
+// A descriptor above those that the worker is given, so that no dup2 overwrites a source. Fails for want of descriptors
+// only, which has another errno where the limit is below that number.
 UniqueFd out_of_the_way(int descriptor) {
     return UniqueFd(fcntl(descriptor, F_DUPFD_CLOEXEC, 16));
 }
@@ -77,8 +78,7 @@ WorkerProcess WorkerProcess::spawn(int results_descriptor) {
     const UniqueFd control = out_of_the_way(pair.theirs.get());
     const UniqueFd results = results_descriptor < 0 ? UniqueFd() : out_of_the_way(results_descriptor);
     if (!control || (results_descriptor >= 0 && !results))
-        throw RunError(
-            fmt::format("cannot start a worker: {}; raise the limit of open files (ulimit -n)", std::strerror(errno)));
+        throw RunError(fmt::format("cannot start a worker: {}{}", std::strerror(EMFILE), limit_remedy(EMFILE)));
     SpawnActions spawn;
     posix_spawn_file_actions_addopen(&spawn.actions, 0, "/dev/null", O_RDONLY, 0);
     // Nothing that a module prints gets between the lines of the host's own output.

@@ -258,3 +258,13 @@ def test_suite_files(ipcmark, text, parts):
 def test_a_working_folder_that_is_gone(ipcmark, arguments):
     gone = ["sh", "-c", 'mkdir gone && cd gone && rmdir ../gone && exec "$@"', "sh"]
     assert_refused(ipcmark(*arguments, wrapper=gone), "ipcmark", "working folder", "No such file")
+
+
+@pytest.mark.parametrize("descriptors", [6, 12])
+def test_too_few_descriptors(ipcmark, descriptors):
+    """A worker is given low numbers, so that some above them are needed, too."""
+    few = ["sh", "-c", f'ulimit -n {descriptors}; exec "$@"', "sh"]
+    done = ipcmark("run", "-m", "uds", "-i", 10, "-q", wrapper=few)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "Too many open files" in done.stderr and "ulimit -n" in done.stderr
