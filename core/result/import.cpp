@@ -37,6 +37,11 @@ const json::array* array_in(const json::object& object, std::string_view key) {
     return value == nullptr ? nullptr : value->if_array();
 }
 
+std::optional<bool> bool_in(const json::object& object, std::string_view key) {
+    const json::value* value = object.if_contains(key);
+    return value != nullptr && value->is_bool() ? std::optional(value->get_bool()) : std::nullopt;
+}
+
 std::optional<double> number_in(const json::object& object, std::string_view key) {
     const json::value* value = object.if_contains(key);
     if (value == nullptr || !value->is_number())
@@ -129,8 +134,7 @@ constexpr std::array<std::string_view, 13> not_configuration{
     "repeat_index",    "first_message", "warmup_iterations"};
 
 bool is_given(const json::object& option) {
-    const json::value* given = option.if_contains("given");
-    return given == nullptr || !given->is_bool() || given->get_bool();
+    return bool_in(option, "given").value_or(true);
 }
 
 void add_configuration(ImportedResult& test, const json::object& result, const json::object& config) {
@@ -144,11 +148,6 @@ void add_configuration(ImportedResult& test, const json::object& result, const j
                 if (const json::object* entry = option.if_object())
                     (is_given(*entry) ? test.configuration : test.unasked)["option " + text_in(*entry, "name")] =
                         text_in(*entry, "value");
-}
-
-bool is_done(const json::object& measured) {
-    const json::value* partial = measured.if_contains("partial");
-    return partial != nullptr && partial->is_bool() && !partial->get_bool();
 }
 
 std::optional<std::string> failure_of(const json::object& result) {
@@ -215,10 +214,9 @@ private:
               std::tuple("round_trip_results", "round_trip_enabled", Direction::round_trip)}) {
             const json::object* measured = object_in(test, key);
             // Documents of rusty-comms do not say how far a failed test came.
-            if (measured != nullptr && (!reason || is_done(*measured)))
+            if (measured != nullptr && (!reason || !bool_in(*measured, "partial").value_or(true)))
                 done.emplace_back(direction, measured);
-            else if (const json::value* asked = config.if_contains(enabled);
-                     asked == nullptr || !asked->is_bool() || asked->get_bool())
+            else if (bool_in(config, enabled).value_or(true))
                 missing.push_back(direction);
         }
         if (reason && missing.empty()) // it failed after all was measured, and how much of that counts nobody knows
@@ -241,8 +239,6 @@ private:
 
     void add_direction(ImportedResult result, Direction direction, const json::object& measured) {
         result.direction = direction;
-        const json::value* partial = measured.if_contains("partial");
-        result.partial = partial != nullptr && partial->is_bool() && partial->get_bool();
         if (const json::object* latency = object_in(measured, "latency")) {
             result.p50_ns = percentile_in(*latency, 50);
             result.p99_ns = percentile_in(*latency, 99);

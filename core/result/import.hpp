@@ -33,7 +33,6 @@ struct ImportedResult {
     std::map<std::string, std::string> configuration;
     // Options of the module that nobody asked for, as they were; they may differ from run to run.
     std::map<std::string, std::string> unasked;
-    bool partial = false;
     std::optional<Figure> p50_ns;
     std::optional<Figure> p99_ns;
     std::optional<Figure> messages_per_second;
