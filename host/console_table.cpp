@@ -72,10 +72,6 @@ std::vector<Varying> columns_that_vary(const ResultDocument& document) {
     return columns;
 }
 
-const char* name_of(Direction direction) {
-    return direction == Direction::one_way ? "one-way" : "round trip";
-}
-
 const std::optional<DirectionResult>& result_of(const TestResult& result, Direction direction) {
     return direction == Direction::one_way ? result.one_way : result.round_trip;
 }
@@ -129,7 +125,7 @@ private:
                 if (!measured)
                     continue;
                 any = true;
-                std::vector<Cell> row = begin_row(name_of(direction));
+                std::vector<Cell> row = begin_row(direction_name(direction));
                 add_figures(row, *measured);
                 table.add_row(std::move(row));
             }
@@ -163,7 +159,7 @@ private:
             const std::string name = short_name(result);
             for (Direction direction : {Direction::one_way, Direction::round_trip})
                 if (const auto& measured = result_of(result, direction))
-                    add_notes(fmt::format("{} {}", name, name_of(direction)), result, *measured);
+                    add_notes(fmt::format("{} {}", name, direction_name(direction)), result, *measured);
             for (const Warning& warning : result.warnings)
                 add(name, warning);
         }

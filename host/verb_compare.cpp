@@ -59,7 +59,7 @@ double parse_threshold(const std::string& text) {
 }
 
 const char* name_of(std::optional<Direction> direction) {
-    return !direction ? "summary" : *direction == Direction::one_way ? "one-way" : "round trip";
+    return direction ? direction_name(*direction) : "summary";
 }
 
 const char* name_of(Change change) {

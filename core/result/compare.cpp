@@ -118,10 +118,8 @@ ComparedTest compare_tests(const Group& first, const Group& second, double thres
 
 std::string described(const ImportedResult& test) {
     return fmt::format("{} {} {} bytes, concurrency {}", test.mechanism,
-                       !test.direction                         ? "summary"
-                       : *test.direction == Direction::one_way ? "one-way"
-                                                               : "round trip",
-                       test.message_size_bytes, test.concurrency);
+                       test.direction ? direction_name(*test.direction) : "summary", test.message_size_bytes,
+                       test.concurrency);
 }
 
 } // namespace

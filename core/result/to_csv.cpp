@@ -37,9 +37,8 @@ constexpr std::string_view headings =
 // The columns up to `partial`, which is left to the caller with those after it.
 std::string configuration(const TestResult& r, std::optional<Direction> direction) {
     const TestPlan& plan = r.plan;
-    // A window is one of round trips, a batch one of a stream: the other direction ran without.
-    const unsigned window = direction == Direction::one_way ? 1 : plan.window;
-    const unsigned batch = direction == Direction::round_trip ? 1 : plan.batch;
+    const unsigned window = direction ? plan.window_of(*direction) : plan.window;
+    const unsigned batch = direction ? plan.batch_of(*direction) : plan.batch;
     return fmt::format(
         "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},",
         csv_cell(r.module.result_name.empty() ? plan.mechanism : r.module.result_name),

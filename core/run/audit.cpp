@@ -240,7 +240,7 @@ std::vector<AuditCheck> audit(const DirectionResult& result, const AuditInput& i
 
 std::vector<Warning> warnings_of(const DirectionResult& result, const TestPlan& plan) {
     std::vector<Warning> warnings;
-    const char* direction = result.latency.direction == Direction::one_way ? "one-way" : "round trip";
+    const char* direction = direction_name(result.latency.direction);
     for (const AuditCheck& check : result.audit) {
         if (check.verdict != CheckVerdict::suspicious)
             continue;

@@ -24,15 +24,17 @@
 namespace ipcmark {
 namespace {
 
-// The options of a test of both directions. What a module has chosen for each of them is told of each.
-std::vector<OptionValue> of_both(std::vector<OptionValue> one_way, const std::vector<OptionValue>& round_trip) {
-    for (OptionValue& option : one_way) {
-        const auto same = std::find_if(round_trip.begin(), round_trip.end(),
-                                       [&](const OptionValue& other) { return other.name == option.name; });
-        if (same != round_trip.end() && same->value != option.value)
-            option.value = fmt::format("{} one-way, {} round trip", option.value, same->value);
+// Adds the options that the second direction of a test ran with to those of the first. What a module has chosen for
+// each of them is told of each.
+void add_options(std::vector<OptionValue>& options, Direction first, const std::vector<OptionValue>& more,
+                 Direction second) {
+    for (OptionValue& option : options) {
+        const auto same =
+            std::find_if(more.begin(), more.end(), [&](const OptionValue& other) { return other.name == option.name; });
+        if (same != more.end() && same->value != option.value)
+            option.value =
+                fmt::format("{} {}, {} {}", option.value, direction_name(first), same->value, direction_name(second));
     }
-    return one_way;
 }
 
 using SteadyClock = std::chrono::steady_clock;
@@ -113,12 +115,14 @@ private:
             interrupted = interrupted || outcome.interrupted;
             if (outcome.module)
                 result.module = *outcome.module;
-            result.options =
-                result.options.empty() ? outcome.options : of_both(std::move(result.options), outcome.options);
+            if (result.options.empty())
+                result.options = outcome.options;
+            else
+                add_options(result.options, jobs.directions.front(), outcome.options, jobs.directions[number]);
             if (outcome.failure) {
                 ++result.error_count;
-                const char* name = jobs.directions[number] == Direction::one_way ? "one-way" : "round trip";
-                const std::string text = fmt::format("{}: {}", name, *outcome.failure);
+                const std::string text =
+                    fmt::format("{}: {}", direction_name(jobs.directions[number]), *outcome.failure);
                 result.failure = result.failure ? *result.failure + "; " + text : text;
             }
             if (outcome.result) {

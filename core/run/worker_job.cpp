@@ -164,8 +164,8 @@ WorkerJob make_job(const TestPlan& plan, Role role, Direction direction) {
     job.spin_ns = static_cast<std::uint64_t>(plan.spin.count());
     job.set_up_timeout_ns = static_cast<std::uint64_t>(set_up_limit.count());
     job.endpoints = plan.concurrency;
-    job.window = direction == Direction::round_trip ? plan.window : 1;
-    job.batch = direction == Direction::one_way ? plan.batch : 1;
+    job.window = plan.window_of(direction);
+    job.batch = plan.batch_of(direction);
     job.mode = plan.mode;
     job.access = plan.access;
     job.wait = plan.wait;

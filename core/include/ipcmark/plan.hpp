@@ -12,6 +12,10 @@
 namespace ipcmark {
 
 enum class Direction { one_way, round_trip };
+// As messages and tables have it.
+[[nodiscard]] constexpr const char* direction_name(Direction direction) noexcept {
+    return direction == Direction::one_way ? "one-way" : "round trip";
+}
 // blocking: a thread for each endpoint. asynchronous: one reactor thread a role drives all endpoints.
 enum class Mode { blocking, asynchronous };
 enum class WaitPolicy { block, spin, adaptive };
@@ -47,6 +51,14 @@ struct TestPlan {
     std::chrono::nanoseconds timeout{
         0};                    // a run that takes longer fails; 0: one in which nothing moves for half a minute
     unsigned repeat_index = 0; // 0, 1, ... where the same test is run several times
+
+    // What a direction runs with: a window is one of round trips, a batch one of a stream.
+    [[nodiscard]] unsigned window_of(Direction direction) const noexcept {
+        return direction == Direction::round_trip ? window : 1;
+    }
+    [[nodiscard]] unsigned batch_of(Direction direction) const noexcept {
+        return direction == Direction::one_way ? batch : 1;
+    }
 };
 
 struct ModuleSearch {
