@@ -31,7 +31,7 @@ struct LoopSettings {
     unsigned batch = 1;
     std::uint64_t delay_ticks = 0;    // closed loop
     std::uint64_t interval_q16 = 0;   // open loop: ticks * 2^16 between two messages of one endpoint; 0: closed loop
-    std::uint64_t overtime_ticks = 0; // open loop: what messages that are late at the end may still take
+    std::uint64_t overtime_ticks = 0; // what messages that are late at the end may still take; 0: closed loop
     std::uint64_t lead_ticks = 0;     // open loop: until the first message is due, for all threads to be there by then
     std::uint64_t spin_ticks = 0;     // WaitPolicy::adaptive: before it sleeps
     bool loopback = false;            // the module has no peer

@@ -29,10 +29,10 @@ struct Schedule {
     }
 };
 
-// When the clock ends an open loop. What was due in the time of the run is sent however late, or a stall at its end
-// would be left out of the percentiles; but a rate that cannot be reached leaves more than can ever be sent, so there
-// is an end to that too. It counts from the first look after the deadline: a process that was stopped has not used any
-// of it.
+// When the clock ends a loop: a closed one at its deadline, with no time beyond it. Of an open one what was due in the
+// time of the run is sent however late, or a stall at its end would be left out of the percentiles; but a rate that
+// cannot be reached leaves more than can ever be sent, so there is an end to that too. It counts from the first look
+// after the deadline: a process that was stopped has not used any of it.
 class Overtime {
 public:
     Overtime() = default;

@@ -231,7 +231,7 @@ private:
     void round_begun() noexcept override {
         awaited_ = this->next_;
         closing_ = false;
-        overtime_ = Overtime(this->deadline_, this->schedule_ != nullptr ? this->settings_.overtime_ticks : 0);
+        overtime_ = Overtime(this->deadline_, this->settings_.overtime_ticks);
     }
 
     void received(std::size_t size) noexcept {

@@ -138,7 +138,7 @@ private:
     LoopEnd one_by_one(Recorder& recorder, std::uint64_t first, std::uint64_t last, std::uint64_t deadline,
                        [[maybe_unused]] const Schedule* schedule) {
         LateRecord late(recorder);
-        [[maybe_unused]] Overtime overtime(deadline, settings_.overtime_ticks);
+        Overtime overtime(deadline, settings_.overtime_ticks);
         std::uint64_t begin = Clock::now();
         for (std::uint64_t sequence = first; sequence != last; ++sequence) {
             std::uint64_t origin = begin;
@@ -147,7 +147,7 @@ private:
                 if (origin >= deadline)
                     break;
                 begin = wait_until<Clock>(origin, context_->memory->scale(), settings_.wait, stop());
-                if (overtime.is_over(begin) || stop().load(std::memory_order_relaxed) != 0)
+                if (stop().load(std::memory_order_relaxed) != 0)
                     break;
                 slot_->last_send_tick.store(begin, std::memory_order_relaxed);
             }
@@ -172,8 +172,7 @@ private:
             if (const auto status = port_.end_recv(); status != IPCMARK_OK) [[unlikely]]
                 return {status, "release"};
             cpus_.look();
-            if ((pacing == Pacing::closed_loop && now >= deadline) || stop().load(std::memory_order_relaxed) != 0)
-                [[unlikely]]
+            if (overtime.is_over(now) || stop().load(std::memory_order_relaxed) != 0) [[unlikely]]
                 break;
             begin = now;
             if (delay_ticks_ != 0 && sequence + 1 != last) [[unlikely]] {
@@ -193,7 +192,7 @@ private:
     LoopEnd windowed(Recorder& recorder, std::uint64_t first, std::uint64_t last, std::uint64_t deadline,
                      const Schedule* schedule) {
         const std::uint64_t window = settings_.window;
-        Overtime overtime(deadline, schedule != nullptr ? settings_.overtime_ticks : 0);
+        Overtime overtime(deadline, settings_.overtime_ticks);
         std::uint64_t awaited = first;
         std::uint64_t now = 0;
         bool ending = false;
