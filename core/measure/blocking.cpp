@@ -44,7 +44,7 @@ template <class Clock> LoopEnd run_on(const LoopContext& context) {
 } // namespace
 
 LoopEnd run_blocking(const LoopContext& context) {
-    return static_cast<ClockKind>(context.memory->header().clock_kind) == ClockKind::cycle_counter
+    return static_cast<ClockKind>(context.memory->shape().clock_kind) == ClockKind::cycle_counter
                ? run_on<CycleClock>(context)
                : run_on<MonotonicClock>(context);
 }

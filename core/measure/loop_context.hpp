@@ -70,7 +70,7 @@ struct LoopContext {
     [[nodiscard]] bool stop_asked() const noexcept {
         return memory->header().stop.load(std::memory_order_relaxed) != 0;
     }
-    [[nodiscard]] bool peer_shares_memory() const noexcept { return memory->header().shared_with_peer != 0; }
+    [[nodiscard]] bool peer_shares_memory() const noexcept { return memory->shape().shared_with_peer != 0; }
 };
 
 // How a loop ended: the status and, if it is not IPCMARK_OK, which function gave it.

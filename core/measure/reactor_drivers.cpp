@@ -318,7 +318,7 @@ private:
 
 ReactorSettings reactor_settings(const LoopContext& context) noexcept {
     const ResultsMemory& memory = *context.memory;
-    return {context.settings.wait, context.settings.spin_ticks, static_cast<ClockKind>(memory.header().clock_kind),
+    return {context.settings.wait, context.settings.spin_ticks, static_cast<ClockKind>(memory.shape().clock_kind),
             memory.scale()};
 }
 
@@ -415,7 +415,7 @@ template <class Clock> void run_on(std::span<const LoopContext> contexts, std::s
 } // namespace
 
 void run_reactor(std::span<const LoopContext> contexts, std::span<LoopEnd> ends) {
-    if (static_cast<ClockKind>(contexts[0].memory->header().clock_kind) == ClockKind::cycle_counter)
+    if (static_cast<ClockKind>(contexts[0].memory->shape().clock_kind) == ClockKind::cycle_counter)
         run_on<CycleClock>(contexts, ends);
     else
         run_on<MonotonicClock>(contexts, ends);
