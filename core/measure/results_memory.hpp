@@ -21,6 +21,10 @@ inline constexpr std::size_t line_bytes = 128; // two cache lines: adjacent-line
 enum class Phase : std::uint32_t { starting = 0, ready, warming, measuring, finished, failed };
 enum class Role : std::uint32_t { server = 0, client = 1 };
 
+[[nodiscard]] constexpr const char* role_name(Role role) noexcept {
+    return role == Role::server ? "server" : "client";
+}
+
 // One received sample for the streaming outputs.
 struct RingSample {
     std::uint64_t tick;

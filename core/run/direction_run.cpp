@@ -36,10 +36,6 @@ constexpr auto set_up_obey_limit = 1s;
 constexpr auto tick = 50ms;
 constexpr auto streaming_tick = 5ms;
 
-const char* role_name(Role role) {
-    return role == Role::server ? "server" : "client";
-}
-
 struct Side {
     Role role;
     std::unique_ptr<WorkerLink> link;

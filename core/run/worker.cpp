@@ -97,8 +97,7 @@ public:
 
 private:
     [[nodiscard]] std::string name() const {
-        return fmt::format("the {} worker of module '{}'", job_.role == Role::server ? "server" : "client",
-                           job_.module_id);
+        return fmt::format("the {} worker of module '{}'", role_name(job_.role), job_.module_id);
     }
 
     [[nodiscard]] static std::string no_thread(const std::string& where, const std::system_error& error) {

@@ -45,11 +45,10 @@ LoopSettings make_settings(const WorkerJob& job, const Module& module, const Tic
             static_cast<std::uint64_t>(std::ceil(ticks_per_second * job.endpoints / job.rate_per_second * 65536.0));
         settings.overtime_ticks =
             scale.to_ticks(static_cast<std::uint64_t>(std::chrono::nanoseconds(longest_overtime).count()));
-    }
-    if (job.rate_per_second > 0 && job.mode == Mode::blocking && job.endpoints > 1) {
         constexpr std::uint64_t to_wake_a_thread_ns = 100'000;
         constexpr std::uint64_t longest_ns = 20'000'000;
-        settings.lead_ticks = scale.to_ticks(std::min(to_wake_a_thread_ns * job.endpoints, longest_ns));
+        settings.lead_ticks =
+            job.threads() == 1 ? 0 : scale.to_ticks(std::min(to_wake_a_thread_ns * job.threads(), longest_ns));
     }
     settings.spin_ticks = scale.to_ticks(job.spin_ns);
     settings.loopback = module.has(IPCMARK_CAP_LOOPBACK);
@@ -65,10 +64,10 @@ WorkerEndpoints::WorkerEndpoints(const WorkerJob& job, std::shared_ptr<const Mod
       calls_{&module_->table(), extension<ipcmark_ext_loan>(*module_, IPCMARK_EXT_LOAN),
              extension<ipcmark_ext_batch>(*module_, IPCMARK_EXT_BATCH),
              extension<ipcmark_ext_pollfd>(*module_, IPCMARK_EXT_POLLFD)},
-      ends_(job.endpoints), turns_(job.mode == Mode::blocking ? job.endpoints : 1) {
+      ends_(job.endpoints), turns_(job.threads()) {
     for (unsigned index = 0; index < job.endpoints; ++index)
         endpoints_.emplace_back(nullptr, EndpointCloser{module_});
-    start_line_.emplace(job.mode == Mode::blocking ? job.endpoints : 1);
+    start_line_.emplace(job.threads());
 }
 
 WorkerEndpoints::~WorkerEndpoints() {
@@ -252,16 +251,15 @@ void WorkerEndpoints::thread_main(unsigned first, unsigned count, const std::str
 }
 
 void WorkerEndpoints::set_up(const std::string& address) {
-    const bool blocking = job_.mode == Mode::blocking;
-    const unsigned count = blocking ? job_.endpoints : 1;
+    const unsigned count = job_.threads();
     for (unsigned thread = 0; thread < count; ++thread) {
         try {
             threads_.emplace_back(
-                [this, thread, blocking, address] { thread_main(thread, blocking ? 1 : job_.endpoints, address); });
+                [this, thread, count, address] { thread_main(thread, job_.endpoints / count, address); });
         } catch (const std::system_error& error) {
             throw RunError(fmt::format("cannot start thread {} of {} in the {} worker: {}{}{}", thread + 1, count,
-                                       job_.role == Role::server ? "server" : "client", error.code().message(),
-                                       thread_remedy, count > 1 ? ", or lower --concurrency" : ""));
+                                       role_name(job_.role), error.code().message(), thread_remedy,
+                                       count > 1 ? ", or lower --concurrency" : ""));
         }
     }
     std::unique_lock lock(mutex_);

@@ -47,6 +47,8 @@ struct WorkerJob {
     [[nodiscard]] static WorkerJob from_json(const boost::json::object& object);
 
     [[nodiscard]] ModuleFile module_file() const;
+    // One for each endpoint, or one event loop for all.
+    [[nodiscard]] unsigned threads() const noexcept { return mode == Mode::blocking ? endpoints : 1; }
     // The messages to measure on one endpoint: an equal share, the first endpoints one more where it does not divide.
     [[nodiscard]] std::uint64_t count_of(unsigned endpoint) const noexcept;
 };
