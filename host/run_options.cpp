@@ -102,8 +102,7 @@ const std::vector<RunOption>& table() {
          }},
         {{"--timeout", "TIME", one, length_group,
           "A direction of a test that takes longer has failed. Default: none; a direction in which nothing moves for "
-          "half a "
-          "minute has failed.",
+          "half a minute has failed.",
           ""},
          test,
          [](RunSettings& s, const Values& v) { s.test.timeout = more_than_zero(v.front()); }},

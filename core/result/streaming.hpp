@@ -13,9 +13,8 @@
 namespace ipcmark {
 
 struct Sample {
-    std::uint64_t
-        timestamp_ns;         // since the Unix epoch, when the latency began: at the send, or at the moment it was due
-    std::uint64_t message_id; // the sequence number, from 0, in the order of one endpoint
+    std::uint64_t timestamp_ns; // since the Unix epoch, when the latency began: when it was sent, or due
+    std::uint64_t message_id;   // the sequence number, from 0, in the order of one endpoint
     std::uint64_t latency_ns;
 };
 

@@ -131,8 +131,7 @@ std::span<const Field<Throughput>> Table<Throughput>::fields() {
     static constexpr Field<T> fields[] = {
         make_field<T>(In::both, "messages_per_second", "1/s",
                       "From the first measured send to the last receive, all endpoints; a round trip is one message. "
-                      "With a rate, at "
-                      "least its schedule.",
+                      "With a rate, at least its schedule.",
                       [](const T& t) { return t.messages_per_second; }),
         make_field<T>(In::both, "bytes_per_second", "bytes/s", "Bytes of those messages; of a round trip, those sent.",
                       [](const T& t) { return t.bytes_per_second; }),
