@@ -76,11 +76,15 @@ bool table_says_it(bool table_printed) {
     return table_printed && ::isatty(STDOUT_FILENO) == 1 && ::isatty(STDERR_FILENO) == 1;
 }
 
+void report(const TestResult& result, const std::string& text, Log& log) {
+    log.write(IPCMARK_LOG_ERROR,
+              fmt::format("{}, {} bytes: {}", result.plan.mechanism, result.plan.message_size_bytes, text));
+}
+
 void report_failures(const ResultDocument& document, Log& log) {
     for (const auto& result : document.results)
         if (result.failure)
-            log.write(IPCMARK_LOG_ERROR, fmt::format("{}, {} bytes: {}", result.plan.mechanism,
-                                                     result.plan.message_size_bytes, *result.failure));
+            report(result, *result.failure, log);
 }
 
 // What is wrong with a test of a suite says where that test is.
@@ -101,9 +105,7 @@ void report_missing_samples(const ResultDocument& document, Log& log) {
     for (const TestResult& result : document.results)
         for (const Warning& warning : result.warnings)
             if (warning.code == "streaming-dropped")
-                log.write(IPCMARK_LOG_ERROR,
-                          fmt::format("{}, {} bytes: {}; {}", result.plan.mechanism, result.plan.message_size_bytes,
-                                      warning.cause, warning.remedy));
+                report(result, fmt::format("{}; {}", warning.cause, warning.remedy), log);
 }
 
 } // namespace

@@ -94,14 +94,19 @@ def test_audit_compares_asked_and_used(ipcmark):
         assert checks["cpu-placement"] == "ok"
 
 
+def astray(ipcmark, witness, mode, warmup):
+    """The client's thread goes to the last CPU before its message 50."""
+    return ipcmark.measure(
+        *witness.arguments(stray_to=LAST), mode, "-s", 64, "-i", 500, "-w", warmup,
+        *["--server-affinity", FIRST, "--client-affinity", FIRST],
+    )  # fmt: skip
+
+
 @pytest.mark.skipif(FIRST == LAST, reason="there is one CPU")
 @pytest.mark.parametrize("mode", ["--blocking", "--async"])
 def test_the_cpus_used_are_looked_at(ipcmark, witness, mode):
     """The module moves the client's thread away from where it was placed: that is told, not what was asked."""
-    document = ipcmark.measure(
-        *witness.arguments(stray_to=LAST), mode, "-s", 64, "-i", 500, "-w", 10,
-        *["--server-affinity", FIRST, "--client-affinity", FIRST],
-    )  # fmt: skip
+    document = astray(ipcmark, witness, mode, warmup=10)
     for name in ("one_way_results", "round_trip_results"):
         result = document["results"][0][name]
         assert result["server"]["cpus_used"] == [FIRST]
@@ -114,10 +119,7 @@ def test_the_cpus_used_are_looked_at(ipcmark, witness, mode):
 @pytest.mark.skipif(FIRST == LAST, reason="there is one CPU")
 @pytest.mark.parametrize("mode", ["--blocking", "--async"])
 def test_where_the_warm_up_was_is_not_where_the_window_was(ipcmark, witness, mode):
-    document = ipcmark.measure(
-        *witness.arguments(stray_to=LAST), mode, "-s", 64, "-i", 500, "-w", 100,
-        *["--server-affinity", FIRST, "--client-affinity", FIRST],
-    )  # fmt: skip
+    document = astray(ipcmark, witness, mode, warmup=100)
     for name in ("one_way_results", "round_trip_results"):
         assert document["results"][0][name]["client"]["cpus_used"] == [LAST]
 
