@@ -31,15 +31,17 @@ public:
     [[nodiscard]] bool take_moved() noexcept { return std::exchange(moved_, false); }
 
 protected:
-    explicit EndpointDriver(ipcmark_endpoint* endpoint) noexcept : endpoint_(endpoint) {}
+    EndpointDriver(ipcmark_endpoint* endpoint, Slot& slot) noexcept : endpoint_(endpoint), slot_(slot) {}
     Need stop_with(ipcmark_status status, const char* action) noexcept {
         end_ = {status, action};
+        slot_.note_end(status);
         return Need{.done = true};
     }
     void note_moved() noexcept { moved_ = true; }
 
 private:
     ipcmark_endpoint* endpoint_;
+    Slot& slot_;
     bool moved_ = false;
     LoopEnd end_;
 };

@@ -24,7 +24,7 @@ constexpr unsigned turn_limit = 64;
 template <class Clock> class ServerDriver : public EndpointDriver {
 public:
     explicit ServerDriver(const LoopContext& context)
-        : EndpointDriver(context.endpoint), calls_(context.calls.pollfd), receiver_(context),
+        : EndpointDriver(context.endpoint, context.own_slot()), calls_(context.calls.pollfd), receiver_(context),
           size_(context.settings.size), rx_(size_, receive_fill),
           echo_(context.settings.direction == Direction::round_trip),
           // With one message outstanding nothing more can be there after an echo: trying would be a system call in
@@ -81,7 +81,7 @@ private:
 template <class Clock> class ClientDriver : public EndpointDriver {
 public:
     explicit ClientDriver(const LoopContext& context)
-        : EndpointDriver(context.endpoint), context_(context), settings_(context.settings),
+        : EndpointDriver(context.endpoint, context.own_slot()), context_(context), settings_(context.settings),
           calls_(context.calls.pollfd), slot_(&context.client_slot()), size_(settings_.size), tx_(size_, message_fill),
           cpus_(*slot_), phases_(context) {}
 

@@ -4,6 +4,7 @@
 #include "measure/clock.hpp"
 
 #include <ipcmark/histogram.hpp>
+#include <ipcmark/module.h>
 
 #include <array>
 #include <atomic>
@@ -18,7 +19,7 @@ namespace ipcmark {
 
 inline constexpr std::size_t line_bytes = 128; // two cache lines: adjacent-line prefetchers pull both
 
-enum class Phase : std::uint32_t { starting = 0, ready, warming, measuring, finished, failed };
+enum class Phase : std::uint32_t { starting = 0, warming, measuring, finished };
 enum class Role : std::uint32_t { server = 0, client = 1 };
 
 [[nodiscard]] constexpr const char* role_name(Role role) noexcept {
@@ -81,11 +82,16 @@ struct alignas(line_bytes) Slot {
     UsageRecord usage;
     std::array<std::uint64_t, 16> cpus_used; // bit set of CPU numbers 0..1023
     std::uint64_t max_resident_bytes;        // of the whole worker
-    std::int32_t status;                     // ipcmark_status that ended the loop
-    std::array<char, 512> failure;           // text of it
+    std::atomic<bool> broken;                // the loop has ended by a fault: the others need not go on
 
     // Open loop: the planned send tick of the first measured message; set by the client before it sends that message.
     alignas(line_bytes) std::atomic<std::uint64_t> plan_base_tick;
+
+    // How the loop has ended, as soon as it has. Whatever comes of an end elsewhere is no fault here.
+    void note_end(ipcmark_status status) noexcept {
+        if (status != IPCMARK_OK && status != IPCMARK_CANCELLED && status != IPCMARK_PEER_GONE)
+            broken.store(true, std::memory_order_relaxed);
+    }
 };
 
 // What all places in the memory are computed from. Never changed once it is made.

@@ -137,7 +137,9 @@ private:
     }
 
     void check_time(SteadyClock::time_point now) {
-        if (stop_asked_ || out_of_time_) {
+        if (watch_.broken())
+            memory_.header().stop.store(1, std::memory_order_relaxed);
+        if (stop_asked_ || out_of_time_ || watch_.broken()) {
             interrupt_after(now, stop_seen_at_, stop_flag_limit);
             return;
         }
@@ -366,8 +368,8 @@ private:
             // A server that hears of its client's end before the end message has nothing to complain of.
             if (status == IPCMARK_PEER_GONE && side.role == Role::server && client_.finished && !cause_.found())
                 continue;
-            cause_.note(status == IPCMARK_PEER_GONE ? CauseKind::consequence : CauseKind::fault,
-                        text_field(end, "text"));
+            const bool consequence = status == IPCMARK_PEER_GONE || status == IPCMARK_CANCELLED;
+            cause_.note(consequence ? CauseKind::consequence : CauseKind::fault, text_field(end, "text"));
         }
     }
 

@@ -27,6 +27,8 @@ public:
     [[nodiscard]] std::uint64_t messages() const noexcept { return messages_; }
     // How long nothing at all has moved, warm-up included.
     [[nodiscard]] std::chrono::nanoseconds idle() const;
+    // Whether an endpoint has ended by a fault.
+    [[nodiscard]] bool broken() const noexcept { return broken_; }
     [[nodiscard]] double peak_messages_per_second() const noexcept { return peak_; }
     // Since the first look that saw a measured message.
     [[nodiscard]] Progress progress() const;
@@ -36,6 +38,7 @@ private:
     const ResultsMemory& memory_;
     const WorkerJob& job_;
     std::uint64_t messages_ = 0;
+    bool broken_ = false;
     std::uint64_t moved_ = 0; // sum of all counters, to see that something moves
     Clock::time_point last_move_ = Clock::now();
     Clock::time_point begin_{};

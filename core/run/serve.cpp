@@ -18,6 +18,7 @@
 #include <cerrno>
 #include <cstring>
 #include <stdexcept>
+#include <utility>
 
 #include <boost/json/array.hpp>
 #include <fmt/format.h>
@@ -174,6 +175,7 @@ private:
         ProgressWatch watch(memory, job);
         const std::chrono::nanoseconds limit = stall_limit(job) + end_limit;
         auto last_word = SteadyClock::now();
+        bool broken = false;
         for (;;) {
             if (stop_.stop_requested())
                 worker.channel().send({{"type", "interrupt"}});
@@ -193,6 +195,8 @@ private:
                 return "killed: the run was ended";
             }
             watch.look();
+            if (watch.broken() && !std::exchange(broken, true))
+                worker.channel().send({{"type", "interrupt"}});
             const std::chrono::nanoseconds silence = std::min(watch.idle(), SteadyClock::now() - last_word);
             if (silence > limit)
                 throw SilentClient(

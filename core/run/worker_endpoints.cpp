@@ -163,6 +163,7 @@ LoopContext WorkerEndpoints::context_of(unsigned index) {
 }
 
 void WorkerEndpoints::note_end(unsigned index, const LoopEnd& end) {
+    memory_.slot(job_.role, index).note_end(end.status);
     EndpointEnd& noted = ends_[index];
     noted.status = end.status;
     if (end.status == IPCMARK_OK)
@@ -173,6 +174,23 @@ void WorkerEndpoints::note_end(unsigned index, const LoopEnd& end) {
         module_->check(end.status, endpoints_[index].get(), where);
     } catch (const std::exception& error) {
         noted.text = error.what();
+    }
+}
+
+// Of a loop that did not even begin.
+void WorkerEndpoints::note_failure(unsigned index, const std::exception& error) noexcept {
+    if (job_.role == Role::client && job_.mode == Mode::blocking)
+        start_line_->leave();
+    EndpointEnd& noted = ends_[index];
+    noted.status = IPCMARK_NO_MEMORY;
+    memory_.slot(job_.role, index).note_end(noted.status);
+    try {
+        noted.text = fmt::format("cannot run endpoint {}: {}", index,
+                                 dynamic_cast<const std::bad_alloc*>(&error) == nullptr
+                                     ? error.what()
+                                     : "not enough memory for messages of " + format_size_bytes(job_.message_size));
+    } catch (const std::bad_alloc&) {
+        noted.text = "out of memory"; // short enough to take none
     }
 }
 
@@ -238,15 +256,8 @@ void WorkerEndpoints::thread_main(unsigned first, unsigned count, const std::str
         run_reactor(contexts, ends);
         for (unsigned index = 0; index < count; ++index)
             note_end(first + index, ends[index]);
-    } catch (const std::bad_alloc&) {
-        if (job_.role == Role::client && job_.mode == Mode::blocking)
-            start_line_->leave();
-        ends_[first] = {IPCMARK_NO_MEMORY, fmt::format("cannot run endpoint {}: not enough memory for messages of {}",
-                                                       first, format_size_bytes(job_.message_size))};
     } catch (const std::exception& error) {
-        if (job_.role == Role::client && job_.mode == Mode::blocking)
-            start_line_->leave();
-        ends_[first] = {IPCMARK_NO_MEMORY, fmt::format("cannot run endpoint {}: {}", first, error.what())};
+        note_failure(first, error);
     }
 }
 

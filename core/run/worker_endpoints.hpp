@@ -51,6 +51,7 @@ private:
     void wake_all() noexcept; // with mutex_ held
     [[nodiscard]] LoopContext context_of(unsigned index);
     void note_end(unsigned index, const LoopEnd& end);
+    void note_failure(unsigned index, const std::exception& error) noexcept;
     void wait_for_run();
 
     const WorkerJob& job_;

@@ -57,6 +57,18 @@ def test_a_module_that_fails_is_named_with_the_reason(ipcmark, kind, direction):
     assert "Traceback" not in done.stderr and "terminate called" not in done.stderr
 
 
+@pytest.mark.parametrize("mode", ["--blocking", "--async"])
+@pytest.mark.parametrize("direction", ["--one-way", "--round-trip"])
+def test_one_endpoint_that_fails_ends_the_run_of_all(ipcmark, direction, mode):
+    """Not at the end of its duration, and not as one that is stuck because the failed one's peer waits."""
+    done = ipcmark(
+        *["run", "--module-path", FIXTURES, "-m", "fixture-fails-in-one-send", *SHORT, "-c", 3, "-d", "1h", "-q"],
+        *[direction, mode],
+    )
+    assert done.returncode == 1
+    assert "send on endpoint 1: system: sendmsg failed as this fixture is made to do" in done.stderr
+
+
 def test_a_child_of_a_worker_that_crashed_does_not_hide_the_crash(ipcmark, leftovers):
     """It holds the worker's end of the control connection, which so never closes."""
     done, document = run(ipcmark, ["child-outlives-crash"], "--round-trip")

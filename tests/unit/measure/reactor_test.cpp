@@ -60,10 +60,15 @@ constexpr ipcmark_ext_pollfd fake_calls{
 class FakeDriver : public EndpointDriver {
 public:
     FakeDriver(FakeEndpoint& endpoint, std::function<Need()> next)
-        : EndpointDriver(endpoint.handle()), next_(std::move(next)) {}
+        : EndpointDriver(endpoint.handle(), slot()), next_(std::move(next)) {}
     Need step(std::uint32_t /*ready*/) noexcept override { return next_(); }
 
 private:
+    static Slot& slot() {
+        static Slot slot{};
+        return slot;
+    }
+
     std::function<Need()> next_;
 };
 
