@@ -14,6 +14,7 @@
 
 #include <fmt/format.h>
 #include <pthread.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 
 namespace ipcmark {
@@ -56,6 +57,19 @@ LoopSettings make_settings(const WorkerJob& job, const Module& module, const Tic
     return settings;
 }
 
+// What is taken where nobody can answer for it, as a thread's own data, of which the C library ends the process where
+// there is none left: each thread's, and once.
+constexpr std::size_t memory_of_a_thread = 64UL << 10;
+constexpr std::size_t memory_of_a_module = 4UL << 20;
+
+bool can_map(std::size_t size_bytes) {
+    void* const memory = mmap(nullptr, size_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        return false;
+    munmap(memory, size_bytes);
+    return true;
+}
+
 } // namespace
 
 WorkerEndpoints::WorkerEndpoints(const WorkerJob& job, std::shared_ptr<const Module> module, ResultsMemory& memory)
@@ -71,13 +85,15 @@ WorkerEndpoints::WorkerEndpoints(const WorkerJob& job, std::shared_ptr<const Mod
 }
 
 WorkerEndpoints::~WorkerEndpoints() {
-    {
-        const std::lock_guard lock(mutex_);
-        step_ = Step::end;
-        wake_all();
-    }
+    end_what_waits();
     interrupt(IPCMARK_CANCELLED);
     threads_.clear();
+}
+
+void WorkerEndpoints::end_what_waits() noexcept {
+    const std::lock_guard lock(mutex_);
+    step_ = Step::end;
+    wake_all();
 }
 
 void WorkerEndpoints::wake_all() noexcept {
@@ -204,8 +220,6 @@ void WorkerEndpoints::thread_main(unsigned first, unsigned count, const std::str
     // What sleeps until a planned moment must not be late by the default slack of 50 us.
     prctl(PR_SET_TIMERSLACK, 1UL);
     try {
-        if (!job_.cpus.empty())
-            bind_thread({job_.cpus[first % job_.cpus.size()]});
         for (unsigned index = first; index < first + count; ++index) {
             {
                 std::unique_lock lock(mutex_);
@@ -214,6 +228,8 @@ void WorkerEndpoints::thread_main(unsigned first, unsigned count, const std::str
                 if (failure_ || step_ == Step::end)
                     return;
             }
+            if (index == first && !job_.cpus.empty())
+                bind_thread({job_.cpus[first % job_.cpus.size()]});
             make_endpoint(index, address);
             if (index == 0)
                 options_ = read_options(); // here, since nothing else may use the endpoint meanwhile
@@ -261,19 +277,40 @@ void WorkerEndpoints::thread_main(unsigned first, unsigned count, const std::str
     }
 }
 
-void WorkerEndpoints::set_up(const std::string& address) {
+void WorkerEndpoints::start_threads(const std::string& address) {
     const unsigned count = job_.threads();
-    for (unsigned thread = 0; thread < count; ++thread) {
-        try {
-            threads_.emplace_back(
-                [this, thread, count, address] { thread_main(thread, job_.endpoints / count, address); });
-        } catch (const std::system_error& error) {
-            throw RunError(fmt::format("cannot start thread {} of {} in the {} worker: {}{}{}", thread + 1, count,
-                                       role_name(job_.role), error.code().message(), thread_remedy,
-                                       count > 1 ? ", or lower --concurrency" : ""));
+    const std::string role = role_name(job_.role);
+    const std::string remedy = std::string(thread_remedy) + (count > 1 ? ", or lower --concurrency" : "");
+    threads_.reserve(count);
+    try {
+        while (threads_.size() < count) {
+            threads_.emplace_back([this, thread = static_cast<unsigned>(threads_.size()), count, address] {
+                thread_main(thread, job_.endpoints / count, address);
+            });
         }
+    } catch (const std::exception& error) {
+        const auto* refused = dynamic_cast<const std::system_error*>(&error);
+        const std::error_code cause =
+            refused != nullptr ? refused->code() : std::make_error_code(std::errc::not_enough_memory);
+        const std::size_t started = threads_.size();
+        end_what_waits();
+        threads_.clear(); // their stacks are the memory that the text below needs
+        throw RunError(fmt::format("cannot start thread {} of {} in the {} worker: {}{}", started + 1, count, role,
+                                   cause.message(), remedy));
     }
+    if (!can_map(memory_of_a_module + count * memory_of_a_thread)) {
+        end_what_waits();
+        threads_.clear();
+        throw RunError(
+            fmt::format("the {} threads of the {} worker leave no memory to work in{}", count, role, remedy));
+    }
+}
+
+void WorkerEndpoints::set_up(const std::string& address) {
+    start_threads(address);
     std::unique_lock lock(mutex_);
+    next_endpoint_ = 0;
+    turns_[0].notify_one();
     changed_.wait(lock, [this] { return made_ == job_.endpoints || failure_; });
     if (failure_)
         std::rethrow_exception(failure_);

@@ -45,6 +45,9 @@ public:
 private:
     enum class Step { set_up, run, end };
 
+    // All of them, before one of them goes on: what those that are there take must not be what the next one lacks.
+    void start_threads(const std::string& address);
+    void end_what_waits() noexcept;
     void thread_main(unsigned first, unsigned count, const std::string& address);
     [[nodiscard]] std::vector<OptionValue> read_options() const;
     void make_endpoint(unsigned index, const std::string& address);
@@ -69,7 +72,8 @@ private:
 
     std::mutex mutex_;
     std::condition_variable changed_;
-    unsigned next_endpoint_ = 0; // whose turn it is to be accepted or connected
+    static constexpr unsigned none = ~0U;
+    unsigned next_endpoint_ = none; // whose turn it is to be accepted or connected
     // A thread waits for its turn alone: thousands that wake for every turn take minutes to get through.
     std::vector<std::condition_variable> turns_;
     unsigned made_ = 0;

@@ -93,9 +93,11 @@ def test_messages_that_do_not_divide_are_all_sent(ipcmark):
 
 
 @pytest.mark.skipif(build_options()["b_sanitize"] != "none", reason="sanitizers need far more address space")
-def test_where_no_more_threads_can_be_started_that_is_said(ipcmark):
-    """Each takes 8 MiB of address space for its stack."""
-    few = ["sh", "-c", 'ulimit -s 8192; ulimit -v 1500000; exec "$@"', "sh"]
+@pytest.mark.parametrize("address_space_kib", [*range(700_000, 704_000, 400), 1_500_000])
+def test_where_no_more_threads_can_be_started_that_is_said(ipcmark, address_space_kib):
+    """Each takes 8 MiB of address space for its stack. What is left beside the last of them differs with the limit, and
+    those that are there must not have begun what needs more."""
+    few = ["sh", "-c", f'ulimit -s 8192; ulimit -v {address_space_kib}; exec "$@"', "sh"]
     done = ipcmark("run", "-m", "uds", "-s", 64, "-c", 500, "-i", 1000, "--blocking", "-q", wrapper=few)
     assert done.returncode == 1
     lines = done.stderr.splitlines()
