@@ -35,12 +35,13 @@ struct RowTexts {
     std::string end;
 };
 
-RowTexts row_texts(Format format, const std::string& mechanism, std::uint64_t size_bytes, Direction direction) {
+RowTexts row_texts(Format format, const ModuleIdentity& module, std::uint64_t size_bytes, Direction direction) {
     const bool one_way = direction == Direction::one_way;
-    const std::string name = json::serialize(json::value(mechanism));
+    const std::string name = json::serialize(json::value(module.result_name));
     switch (format) {
     case Format::csv:
-        return {"", ",", fmt::format(",{},{},{}", result::csv_cell(mechanism), size_bytes, one_way ? "" : ","),
+        return {"", ",",
+                fmt::format(",{},{},{}", result::csv_cell(module.display_name), size_bytes, one_way ? "" : ","),
                 one_way ? ",\n" : "\n"};
     case Format::json:
         return {",\n[", ",", fmt::format(",{},{},{}", name, size_bytes, one_way ? "" : "null,"),
@@ -86,9 +87,9 @@ public:
     Stream(const Stream&) = delete;
     Stream& operator=(const Stream&) = delete;
 
-    void begin_test(const std::string& mechanism, std::uint64_t size_bytes, Direction direction) {
+    void begin_test(const ModuleIdentity& module, std::uint64_t size_bytes, Direction direction) {
         flush();
-        texts_ = row_texts(format_, mechanism, size_bytes, direction);
+        texts_ = row_texts(format_, module, size_bytes, direction);
         constexpr std::size_t digits = 20; // of a 64-bit number
         row_bytes_ = texts_.before_time.size() + texts_.before_id.size() + texts_.before_latency.size() +
                      texts_.end.size() + 3 * digits;
@@ -242,9 +243,8 @@ StreamingWriter::StreamingWriter(const StreamingOutputs& outputs, OnFailure on_f
 
 StreamingWriter::~StreamingWriter() = default;
 
-void StreamingWriter::begin_test(const std::string& result_name, std::uint64_t message_size_bytes,
-                                 Direction direction) {
-    state_->with_each([&](Stream& stream) { stream.begin_test(result_name, message_size_bytes, direction); });
+void StreamingWriter::begin_test(const ModuleIdentity& module, std::uint64_t message_size_bytes, Direction direction) {
+    state_->with_each([&](Stream& stream) { stream.begin_test(module, message_size_bytes, direction); });
 }
 
 void StreamingWriter::add(std::span<const Sample> samples) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <ipcmark/document.hpp>
 #include <ipcmark/plan.hpp>
 
 #include <cstdint>
@@ -30,7 +31,8 @@ public:
     // Opens all the outputs; throws UsageError naming the path and the reason.
     StreamingWriter(const StreamingOutputs& outputs, OnFailure on_failure);
     ~StreamingWriter();
-    void begin_test(const std::string& result_name, std::uint64_t message_size_bytes, Direction direction);
+    // `module`: its CSV rows have the name for people, as the predecessor's have, the others the result name.
+    void begin_test(const ModuleIdentity& module, std::uint64_t message_size_bytes, Direction direction);
     void add(std::span<const Sample> samples);
     void finish();
 

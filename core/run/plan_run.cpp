@@ -168,7 +168,7 @@ private:
                 return make_server_(memory, request.server_job);
             };
         if (streaming_) {
-            streaming_->begin_test(result_name(request.client_job), test.message_size_bytes, request.direction);
+            streaming_->begin_test(names_of(request.client_job), test.message_size_bytes, request.direction);
             request.streaming = &*streaming_;
         }
         try {
@@ -202,12 +202,15 @@ private:
         }
     }
 
-    // The streaming outputs name the mechanism as the result document does.
-    std::string result_name(const WorkerJob& job) {
-        auto& name = result_names_[job.module_path];
-        if (name.empty())
-            name = describe(job.module_file()).result_name;
-        return name;
+    // The names that the streaming outputs have for the mechanism: those of the result document.
+    const ModuleIdentity& names_of(const WorkerJob& job) {
+        ModuleIdentity& module = named_[job.module_path];
+        if (module.result_name.empty()) {
+            const auto description = describe(job.module_file());
+            module.display_name = description.display_name;
+            module.result_name = description.result_name;
+        }
+        return module;
     }
 
     const Plan& plan_;
@@ -218,7 +221,7 @@ private:
     RunClock clock_;
     std::optional<StreamingWriter> streaming_;
     std::vector<OutputFailure> streaming_failures_;
-    std::map<std::string, std::string> result_names_;
+    std::map<std::string, ModuleIdentity> named_; // by path
 };
 
 } // namespace

@@ -51,6 +51,9 @@ def test_the_default_names_of_the_streams(ipc_benchmark):
     stream = json.loads((ipc_benchmark.folder / "benchmark_streaming_output.json").read_text())
     assert stream["headings"] == rows[0].split(",")
     assert len(stream["data"]) == len(rows) - 1 > 0
+    # Each with its own spelling, as the predecessor.
+    assert {row[2] for row in stream["data"]} == {"UnixDomainSocket"}
+    assert {row.split(",")[2] for row in rows[1:]} == {"Unix Domain Socket"}
 
 
 def test_all_failed_under_continue_on_error_is_still_0(ipc_benchmark):

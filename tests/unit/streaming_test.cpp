@@ -60,6 +60,17 @@ StreamingOutputs all_in(const TempDir& folder) {
     return outputs;
 }
 
+ModuleIdentity named(const char* result_name, const char* display_name) {
+    ModuleIdentity module;
+    module.result_name = result_name;
+    module.display_name = display_name;
+    return module;
+}
+
+const ModuleIdentity uds = named("UnixDomainSocket", "Unix Domain Socket");
+const ModuleIdentity tcp = named("TcpSocket", "TCP, IPv4");
+const ModuleIdentity quoted = named("A \"quoted\" name", "");
+
 } // namespace
 
 TEST_CASE("CSV rows have the latency in the column of their direction") {
@@ -67,16 +78,16 @@ TEST_CASE("CSV rows have the latency in the column of their direction") {
     StreamingOutputs outputs;
     outputs.csv = folder / "s.csv";
     StreamingWriter writer(outputs, never_fails);
-    writer.begin_test("UnixDomainSocket", 1024, Direction::one_way);
+    writer.begin_test(uds, 1024, Direction::one_way);
     writer.add(two);
-    writer.begin_test("TcpSocket", 64, Direction::round_trip);
+    writer.begin_test(tcp, 64, Direction::round_trip);
     writer.add(std::span(two).first(1));
     writer.finish();
     CHECK(text_of(folder / "s.csv") ==
           "timestamp_ns,message_id,mechanism,message_size,one_way_latency_ns,round_trip_latency_ns\n"
-          "1640995200000000001,0,UnixDomainSocket,1024,50000,\n"
-          "18446744073709551615,18446744073709551615,UnixDomainSocket,1024,18446744073709551615,\n"
-          "1640995200000000001,0,TcpSocket,64,,50000\n");
+          "1640995200000000001,0,Unix Domain Socket,1024,50000,\n"
+          "18446744073709551615,18446744073709551615,Unix Domain Socket,1024,18446744073709551615,\n"
+          "1640995200000000001,0,\"TCP, IPv4\",64,,50000\n");
     CHECK_FALSE(fs::exists(folder / "s.csv.partial"));
 }
 
@@ -85,9 +96,9 @@ TEST_CASE("JSON has headings and rows of values") {
     StreamingOutputs outputs;
     outputs.json = folder / "s.json";
     StreamingWriter writer(outputs, never_fails);
-    writer.begin_test("UnixDomainSocket", 1024, Direction::one_way);
+    writer.begin_test(uds, 1024, Direction::one_way);
     writer.add(two);
-    writer.begin_test("A \"quoted\" name", 64, Direction::round_trip);
+    writer.begin_test(quoted, 64, Direction::round_trip);
     writer.add(std::span(two).first(1));
     writer.finish();
     const json::value read = json::parse(text_of(folder / "s.json"));
@@ -105,7 +116,7 @@ TEST_CASE("NDJSON has an object a line") {
     StreamingOutputs outputs;
     outputs.ndjson = folder / "s.ndjson";
     StreamingWriter writer(outputs, never_fails);
-    writer.begin_test("UnixDomainSocket", 1024, Direction::round_trip);
+    writer.begin_test(uds, 1024, Direction::round_trip);
     writer.add(std::span(two).first(1));
     writer.finish();
     CHECK(text_of(folder / "s.ndjson") ==
@@ -116,7 +127,7 @@ TEST_CASE("NDJSON has an object a line") {
 TEST_CASE("no sample at all is a complete file too") {
     const TempDir folder;
     StreamingWriter writer(all_in(folder), never_fails);
-    writer.begin_test("UnixDomainSocket", 1024, Direction::one_way);
+    writer.begin_test(uds, 1024, Direction::one_way);
     writer.finish();
     CHECK(json::parse(text_of(folder / "s.json")).at("data").as_array().empty());
     CHECK(text_of(folder / "s.ndjson").empty());
@@ -126,7 +137,7 @@ TEST_CASE("every one of many rows arrives, whatever the pieces") {
     const TempDir folder;
     const std::vector<Sample> samples = many(100'000);
     StreamingWriter writer(all_in(folder), never_fails);
-    writer.begin_test("UnixDomainSocket", 1024, Direction::one_way);
+    writer.begin_test(uds, 1024, Direction::one_way);
     std::size_t piece = 1;
     for (std::span<const Sample> rest = samples; !rest.empty(); piece = piece * 3 + 1) {
         const auto some = rest.first(std::min(piece, rest.size()));
@@ -150,7 +161,7 @@ TEST_CASE("the partial file is well-formed while the run is under way and when i
     const TempDir folder;
     {
         StreamingWriter writer(all_in(folder), never_fails);
-        writer.begin_test("UnixDomainSocket", 1024, Direction::one_way);
+        writer.begin_test(uds, 1024, Direction::one_way);
         writer.add(many(200'000)); // more than is kept in memory
         const json::value under_way = json::parse(text_of(folder / "s.json.partial"));
         CHECK(under_way.at("data").as_array().size() > 0);
@@ -177,11 +188,11 @@ TEST_CASE("a full disk ends its output alone, named once; the rows that fit stay
             CHECK(reason.find(path.string()) != std::string::npos);
             failed.push_back(path.filename());
         });
-        writer.begin_test("UnixDomainSocket", 1024, Direction::one_way);
+        writer.begin_test(uds, 1024, Direction::one_way);
         const FullDisk full(limit_bytes);
         for (int i = 0; i < 20; ++i)
             writer.add(many(20'000));
-        writer.begin_test("UnixDomainSocket", 1024, Direction::round_trip);
+        writer.begin_test(uds, 1024, Direction::round_trip);
         writer.add(many(10));
         writer.finish();
     }
