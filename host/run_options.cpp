@@ -182,8 +182,12 @@ const std::vector<RunOption>& table() {
          test,
          [](RunSettings& s, const Values& v) {
              for (const auto& text : v) {
-                 auto [name, value] = parse_assignment(text, "NAME=VALUE or MODULE.NAME=VALUE");
-                 s.test.module_options[name] = std::move(value);
+                 const auto [name, value] = parse_assignment(text, "NAME=VALUE or MODULE.NAME=VALUE");
+                 // Twice is not two tests, and which of them is meant cannot be known.
+                 if (const auto [known, fresh] = s.test.module_options.emplace(name, value);
+                     !fresh && known->second != value)
+                     throw UsageError(fmt::format("{}={} and {}={} contradict each other: give one of them", name,
+                                                  known->second, name, value));
              }
          }},
         {{"--buffer-size", "SIZE", one, module_group,

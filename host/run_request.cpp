@@ -40,17 +40,20 @@ std::string joined(const std::set<std::string>& names) {
     return text;
 }
 
-// Options that no mechanism of the plan takes: an error in ipcmark; the predecessor ignored them, so its drop-in says
-// that it does.
+// Options that no mechanism or direction of the plan takes: an error in ipcmark; the predecessor ignored them, so its
+// drop-in says that it does.
 void check_use(Program program, const OptionUse& use, std::vector<std::string>& notes) {
-    for (const auto& asked : use.asked) {
+    for (const auto& [asked, directions] : use.asked) {
         if (use.used.contains(asked))
             continue;
         if (asked.starts_with("--module-option"))
             throw UsageError(
                 fmt::format("{}: no such module among the mechanisms of this run ({})", asked, joined(use.mechanisms)));
         const auto text =
-            fmt::format("{} is for none of the mechanisms of this run ({})", asked, joined(use.mechanisms));
+            directions.empty()
+                ? fmt::format("{} is for none of the mechanisms of this run ({})", asked, joined(use.mechanisms))
+                : fmt::format("{} is for {}, and this run has none; leave it out, or measure them, too", asked,
+                              directions);
         if (program == Program::ipcmark)
             throw UsageError(text);
         notes.push_back(text + "; ignored");

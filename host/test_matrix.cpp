@@ -50,7 +50,7 @@ std::map<std::string, std::string> options_for(const std::string& mechanism, con
                                                OptionUse& use) {
     std::map<std::string, std::string> options;
     const auto give_if_known = [&](const char* argument, const char* name, const std::string& value) {
-        use.asked.insert(argument);
+        use.asked.emplace(argument, "");
         try {
             const auto names = modules.option_names(mechanism);
             if (std::find(names.begin(), names.end(), name) == names.end())
@@ -77,7 +77,7 @@ std::map<std::string, std::string> options_for(const std::string& mechanism, con
         if (dot == std::string::npos)
             continue;
         const auto scope = name.substr(0, dot);
-        use.asked.insert("--module-option " + name);
+        use.asked.emplace("--module-option " + name, "");
         if (scope != id && scope != mechanism)
             continue;
         use.used.insert("--module-option " + name);
@@ -113,6 +113,15 @@ TestPlan common_part(const TestSettings& settings) {
     return test;
 }
 
+void note_direction(OptionUse& use, const std::pair<const std::string, std::string>& option,
+                    const std::optional<std::uint32_t>& value, const TestPlan& test, Direction direction) {
+    if (value.value_or(1) == 1)
+        return;
+    use.asked.insert(option);
+    if (std::find(test.directions.begin(), test.directions.end(), direction) != test.directions.end())
+        use.used.insert(option.first);
+}
+
 } // namespace
 
 std::vector<std::string> expand_mechanisms(const std::vector<std::string>& asked) {
@@ -135,6 +144,8 @@ std::vector<TestPlan> make_tests(const TestSettings& settings, const MatrixDefau
                                  const ModuleLookup& modules, OptionUse& use) {
     check(settings);
     TestPlan test = common_part(settings);
+    note_direction(use, {"--window", "round trips"}, settings.window, test, Direction::round_trip);
+    note_direction(use, {"--batch", "one-way measurements"}, settings.batch, test, Direction::one_way);
     std::vector<std::optional<double>> rates{std::nullopt};
     if (settings.rates_per_second)
         rates.assign(settings.rates_per_second->begin(), settings.rates_per_second->end());
@@ -150,7 +161,7 @@ std::vector<TestPlan> make_tests(const TestSettings& settings, const MatrixDefau
         const bool any_direct = settings.direct.value_or(false) || settings.shm_direct.value_or(false);
         test.mode = settings.mode.value_or(any_direct ? Mode::blocking : defaults.mode);
         if (settings.shm_direct.value_or(false)) {
-            use.asked.insert("--shm-direct");
+            use.asked.emplace("--shm-direct", "");
             if (id == "shm")
                 use.used.insert("--shm-direct");
         }

@@ -6,6 +6,7 @@
 #include <ipcmark/plan.hpp>
 
 #include <functional>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -21,9 +22,9 @@ struct ModuleLookup {
 };
 [[nodiscard]] ModuleLookup module_lookup(const ModuleSearch& search);
 
-// Options that some mechanism of the plan must take; those left over at the end were meant for none.
+// Options that some mechanism or direction of the plan must take; those left over at the end were meant for none.
 struct OptionUse {
-    std::set<std::string> asked; // "tcp.nodelay", "--port"
+    std::map<std::string, std::string> asked; // "--port", and for which directions it is, empty where for mechanisms
     std::set<std::string> used;
     std::set<std::string> mechanisms;
 };

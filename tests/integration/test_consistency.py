@@ -128,9 +128,8 @@ def test_open_loop_latency_counts_from_the_planned_send(ipcmark, witness):
 def test_the_way_of_the_last_message_is_no_lateness(ipcmark, direction):
     """It may be many intervals long, and is no sign that the sender was late."""
     count, rate = 1000, 100_000
-    document = ipcmark.measure(
-        *["-m", "uds", "-s", 64, "-i", count, "--rate", rate, "--window", 64, f"--{direction.replace('_', '-')}"]
-    )
+    way = {"one_way": ["--one-way"], "round_trip": ["--round-trip", "--window", 64]}[direction]
+    document = ipcmark.measure("-m", "uds", "-s", 64, "-i", count, "--rate", rate, *way)
     result = document["results"][0][f"{direction}_results"]
     # With the way of the last one in it, it would be what the window says.
     window_s = result["throughput"]["duration_ns"] * 1e-9

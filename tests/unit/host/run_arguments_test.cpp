@@ -40,7 +40,7 @@ TEST_CASE("values are separated by spaces, commas or repeated options") {
 
 TEST_CASE("every option of a test reaches the plan") {
     const auto request = run_of("-m pipe -s 4K -i 20k -w 5 -c 3 --round-trip --async --wait adaptive:50us "
-                                "--rate 2500 --window 4 --batch 32 --buffer-size 64K -O depth=3 "
+                                "--rate 2500 --window 4 --buffer-size 64K -O depth=3 "
                                 "--server-affinity 0-2,5 --client-affinity 1 --percentiles 50 99.99 "
                                 "--include-first-message --timeout 90s --clock monotonic --continue-on-error");
     REQUIRE(request.plan.tests.size() == 1);
@@ -56,7 +56,7 @@ TEST_CASE("every option of a test reaches the plan") {
     CHECK(test.spin == 50us);
     CHECK(test.rate_per_second == 2500);
     CHECK(test.window == 4);
-    CHECK(test.batch == 32);
+    CHECK(run_of("--one-way --batch 32").plan.tests.at(0).batch == 32);
     CHECK(test.buffer_size_bytes == 65536);
     CHECK(test.options == std::map<std::string, std::string>{{"depth", "3"}});
     CHECK(test.server_cpus == std::vector{0, 1, 2, 5});
@@ -152,6 +152,20 @@ TEST_CASE("host, port and priority are options of the modules that have them") {
     CHECK(tests.at(2).options == std::map<std::string, std::string>{{"host", "::1"}, {"port", "9000"}});
     CHECK(tests.at(3).options == std::map<std::string, std::string>{{"priority", "7"}});
     CHECK_THAT(run_error("-m uds --port 9000"), Contains("--port is for none of the mechanisms of this run (uds)"));
+}
+
+TEST_CASE("an option for a direction that is not measured is refused") {
+    CHECK_THAT(run_error("-m uds --one-way --window 4"),
+               Contains("--window is for round trips, and this run has none"));
+    CHECK_THAT(run_error("-m uds --round-trip --batch 4"), Contains("--batch is for one-way"));
+    CHECK(run_of("-m uds --window 4 --batch 2").plan.tests.size() == 1);
+    CHECK(run_of("-m uds --one-way --window 1").plan.tests.size() == 1);
+}
+
+TEST_CASE("an option of a module has one value") {
+    CHECK_THAT(run_error("-m uds -O uds.type=stream -O uds.type=seqpacket"),
+               Contains("uds.type=stream and uds.type=seqpacket contradict each other"));
+    CHECK(run_of("-m uds -O uds.type=stream -O uds.type=stream").plan.tests.size() == 1);
 }
 
 TEST_CASE("bad values are named with what is allowed") {
