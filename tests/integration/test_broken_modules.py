@@ -4,7 +4,7 @@
 import json
 
 import pytest
-from support import FIXTURES, free_port
+from support import FIXTURES, TIMEOUT_S, free_port
 
 SHORT = ["-s", 64, "-w", 10]
 
@@ -67,6 +67,20 @@ def test_one_endpoint_that_fails_ends_the_run_of_all(ipcmark, direction, mode):
     )
     assert done.returncode == 1
     assert "send on endpoint 1: system: sendmsg failed as this fixture is made to do" in done.stderr
+
+
+@pytest.mark.parametrize("stand_alone", [False, True])
+def test_an_endpoint_of_the_server_that_fails_ends_the_run_of_all(ipcmark, leftovers, stand_alone):
+    arguments = ["--module-path", FIXTURES, "-m", "fixture-fails-in-one-recv", *SHORT, "-c", 3, "-d", "1h", "--one-way"]
+    address = f"unix:{leftovers.folder}/meet"
+    if stand_alone:
+        server = ipcmark.start("serve", address, "--module-path", FIXTURES, "--once")
+        assert "serving" in server.stderr.readline()
+    done = ipcmark(*(["connect", address] if stand_alone else ["run"]), *arguments, "-q")
+    assert done.returncode == 1
+    assert "recv on endpoint 1: system: recvmsg failed as this fixture is made to do" in done.stderr
+    if stand_alone:
+        server.wait(timeout=TIMEOUT_S)
 
 
 def test_a_child_of_a_worker_that_crashed_does_not_hide_the_crash(ipcmark, leftovers):
