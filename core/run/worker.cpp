@@ -28,7 +28,9 @@
 
 #include <boost/json/array.hpp>
 #include <fmt/format.h>
+#include <malloc.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -243,6 +245,9 @@ int worker_main() {
         return 2;
     }
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    // The allocator would reserve 64 MiB for each thread, and what cannot answer for it would then find nothing left.
+    if (rlimit limit{}; getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+        mallopt(M_ARENA_MAX, 1);
     // A worker that is stopped would not see that the coordinator has gone. No SIGKILL: it has a folder to remove; and
     // this comes already with the end of the thread that started the worker, where it must do no harm.
     prctl(PR_SET_PDEATHSIG, SIGCONT);

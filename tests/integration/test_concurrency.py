@@ -104,3 +104,13 @@ def test_where_no_more_threads_can_be_started_that_is_said(ipcmark, address_spac
     assert len(lines) == 1, done.stderr
     for part in ("uds", "cannot start thread", "of 500 in the", "ulimit -u", "--concurrency"):
         assert part in lines[0]
+
+
+@pytest.mark.skipif(build_options()["b_sanitize"] != "none", reason="sanitizers need far more address space")
+@pytest.mark.parametrize("address_space_kib", range(170_000, 250_000, 8_000))
+def test_whatever_lacks_memory_says_so(ipcmark, address_space_kib):
+    """Where it comes to its end: in the first thread, the last one, the module, the loops, or not at all."""
+    little = ["sh", "-c", f'ulimit -s 8192; ulimit -v {address_space_kib}; exec "$@"', "sh"]
+    done = ipcmark("run", "-m", "uds", "-s", 64, "-c", 20, "-i", 1000, "--blocking", "-q", wrapper=little)
+    assert len(done.stderr.splitlines()) == done.returncode <= 1, done.stderr
+    assert done.returncode == 0 or "memory" in done.stderr
