@@ -25,6 +25,7 @@ public:
     [[nodiscard]] std::size_t best() const { return std::min<std::size_t>(table_.max_batch, 64); }
 
     [[nodiscard]] ipcmark_status try_send(std::span<const ipcmark_tx_message> messages, std::size_t& sent) {
+        Sandbox::step("send_batch");
         const auto status =
             counted([&] { return table_.send_batch(wire_.get(), messages.data(), messages.size(), &sent); });
         Context::in_set(status, "send_batch");
@@ -35,6 +36,7 @@ public:
         return status;
     }
     [[nodiscard]] ipcmark_status try_recv(std::span<ipcmark_rx_message> messages, std::size_t& received) {
+        Sandbox::step("recv_batch");
         const auto status =
             counted([&] { return table_.recv_batch(wire_.get(), messages.data(), messages.size(), &received); });
         Context::in_set(status, "recv_batch");

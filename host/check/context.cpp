@@ -62,7 +62,7 @@ ipcmark_limits Context::limits() {
     const auto params = listen_params(1, 1);
     ipcmark_limits limits{};
     limits.size = sizeof limits;
-    Sandbox::step("limits");
+    const Step step("limits");
     expect(table().limits(&params, &limits), IPCMARK_OK, nullptr, "limits");
     return limits;
 }
@@ -99,8 +99,9 @@ ipcmark_endpoint_params Context::endpoint_params(const EndpointSpec& spec) {
 
 ipcmark_status Context::try_listen(const ipcmark_listen_params& params, ListenerHandle& out) {
     auto* listener = reinterpret_cast<ipcmark_listener*>(&out); // not null, so that a forgotten *out shows
-    Sandbox::step("listen");
+    const Step step("listen");
     const auto status = table().listen(&params, &listener);
+    Sandbox::progress();
     in_set(status, "listen");
     require((listener != nullptr) == (status == IPCMARK_OK),
             "listen must set *out to a listener on success and to NULL on failure");
@@ -117,7 +118,7 @@ ListenerHandle Context::listen(std::uint32_t endpoints, std::uint64_t max_messag
 Address Context::address(const ListenerHandle& listener) {
     Address address(IPCMARK_ADDRESS_SIZE);
     std::size_t length = 0;
-    Sandbox::step("listener_address");
+    const Step step("listener_address");
     expect(table().listener_address(listener.get(), address.data(), address.size(), &length), IPCMARK_OK,
            listener.get(), "listener_address");
     require(length <= address.size(), "listener_address gives a length above the capacity");
@@ -128,8 +129,9 @@ Address Context::address(const ListenerHandle& listener) {
 ipcmark_status Context::try_accept(const ListenerHandle& listener, const EndpointSpec& spec, EndpointHandle& out) {
     const auto params = endpoint_params(spec);
     auto* endpoint = reinterpret_cast<ipcmark_endpoint*>(&out);
-    Sandbox::step(fmt::format("accept of endpoint {}", spec.index));
+    const Step step(fmt::format("accept of endpoint {}", spec.index));
     const auto status = table().accept(listener.get(), &params, &endpoint);
+    Sandbox::progress();
     in_set(status, "accept");
     require((endpoint != nullptr) == (status == IPCMARK_OK),
             "accept must set *out to an endpoint on success and to NULL on failure");
@@ -159,8 +161,9 @@ EndpointHandle Context::accept(const ListenerHandle& listener, const EndpointSpe
 ipcmark_status Context::try_connect(const Address& address, const EndpointSpec& spec, EndpointHandle& out) {
     const auto params = endpoint_params(spec);
     auto* endpoint = reinterpret_cast<ipcmark_endpoint*>(&out);
-    Sandbox::step(fmt::format("connect of endpoint {}", spec.index));
+    const Step step(fmt::format("connect of endpoint {}", spec.index));
     const auto status = table().connect(address.data(), address.size(), &params, &endpoint);
+    Sandbox::progress();
     in_set(status, "connect");
     require((endpoint != nullptr) == (status == IPCMARK_OK),
             "connect must set *out to an endpoint on success and to NULL on failure");
@@ -187,6 +190,7 @@ std::string Context::describe(ipcmark_status status, const void* object) {
     }
     ipcmark_error error{};
     error.size = sizeof error;
+    const Step step("last_error");
     table().last_error(object, &error);
     error.text[sizeof error.text - 1] = '\0';
     return error.text[0] == '\0' ? status_name(status) : fmt::format("{} ({})", status_name(status), error.text);

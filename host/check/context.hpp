@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -57,6 +58,24 @@ struct EndpointSpec {
         return other;
     }
 };
+
+// As the host has them, and a close that hangs is told as one.
+struct EndpointCloser {
+    std::shared_ptr<const Module> module;
+    void operator()(ipcmark_endpoint* endpoint) const noexcept {
+        const Step step("close");
+        module->table().close(endpoint);
+    }
+};
+using EndpointHandle = std::unique_ptr<ipcmark_endpoint, EndpointCloser>;
+struct ListenerCloser {
+    std::shared_ptr<const Module> module;
+    void operator()(ipcmark_listener* listener) const noexcept {
+        const Step step("close_listener");
+        module->table().close_listener(listener);
+    }
+};
+using ListenerHandle = std::unique_ptr<ipcmark_listener, ListenerCloser>;
 
 using Address = std::vector<std::byte>;
 

@@ -64,6 +64,7 @@ void address(Context& context) {
         std::array<unsigned char, IPCMARK_ADDRESS_SIZE> buffer{};
         buffer.fill(0xA5);
         std::size_t length = 0;
+        const Step step("listener_address");
         const auto status = context.table().listener_address(listener.get(), buffer.data(), capacity, &length);
         for (std::size_t i = capacity; i < buffer.size(); ++i) {
             require(buffer[i] == 0xA5, fmt::format("listener_address writes past a capacity of {} bytes", capacity));
@@ -356,7 +357,10 @@ void close_does_not_wait(Context& context) {
 // Connects with `params` to a listener that need not accept; the endpoint, if there is one, is closed at once.
 ipcmark_status connect_with(Context& context, const Address& where, const ipcmark_endpoint_params& params) {
     ipcmark_endpoint* endpoint = nullptr;
-    const auto status = context.table().connect(where.data(), where.size(), &params, &endpoint);
+    const auto status = [&] {
+        const Step step("connect");
+        return context.table().connect(where.data(), where.size(), &params, &endpoint);
+    }();
     const auto owned = context.own(endpoint);
     Context::in_set(status, "connect");
     return status;

@@ -22,19 +22,19 @@ public:
     explicit Lender(Wire& wire) : wire_(wire), table_(wire.context().extension<ipcmark_ext_loan>(IPCMARK_EXT_LOAN)) {}
 
     [[nodiscard]] ipcmark_status try_loan(std::size_t size, ipcmark_loan& out) {
-        return in_set(counted([&] { return table_.loan(wire_.get(), size, &out); }), "loan");
+        return counted("loan", [&] { return table_.loan(wire_.get(), size, &out); });
     }
     [[nodiscard]] ipcmark_status try_commit(std::uint64_t token, std::size_t size) {
-        return in_set(counted([&] { return table_.commit(wire_.get(), token, size); }), "commit");
+        return counted("commit", [&] { return table_.commit(wire_.get(), token, size); });
     }
     [[nodiscard]] ipcmark_status try_discard(std::uint64_t token) {
-        return in_set(counted([&] { return table_.discard(wire_.get(), token); }), "discard");
+        return counted("discard", [&] { return table_.discard(wire_.get(), token); });
     }
     [[nodiscard]] ipcmark_status try_take(ipcmark_taken& out) {
-        return in_set(counted([&] { return table_.take(wire_.get(), &out); }), "take");
+        return counted("take", [&] { return table_.take(wire_.get(), &out); });
     }
     [[nodiscard]] ipcmark_status try_release(std::uint64_t token) {
-        return in_set(counted([&] { return table_.release(wire_.get(), token); }), "release");
+        return counted("release", [&] { return table_.release(wire_.get(), token); });
     }
     [[nodiscard]] const AllocationCount& allocations() const { return made_; }
 
@@ -76,15 +76,17 @@ public:
     }
 
 private:
-    static ipcmark_status in_set(ipcmark_status status, const char* what) {
+    template <class Call> ipcmark_status counted(const char* what, Call call) {
+        Sandbox::step(what);
+        ipcmark_status status = IPCMARK_OK;
+        {
+            const CountAllocations counting(made_);
+            status = call();
+        }
         Context::in_set(status, what);
         Sandbox::progress();
         require(status != IPCMARK_WOULD_BLOCK, fmt::format("{} returned would_block", what));
         return status;
-    }
-    template <class Call> ipcmark_status counted(Call call) {
-        const CountAllocations counting(made_);
-        return call();
     }
     Wire& wire_;
     const ipcmark_ext_loan& table_;

@@ -129,12 +129,14 @@ void guarded_flow(Wire& wire, bool sends) {
             memory.make(PROT_READ);
             Sandbox::step(fmt::format("send of {} bytes in memory that may only be read and has an end there", size));
             context.expect(context.table().send(wire.get(), part.data(), size), IPCMARK_OK, wire.get(), "send");
+            Sandbox::progress();
             memory.make(PROT_READ | PROT_WRITE);
             continue;
         }
         std::size_t got = 0;
         Sandbox::step(fmt::format("recv of {} bytes into memory that has an end there", size));
         context.expect(context.table().recv(wire.get(), part.data(), size, &got), IPCMARK_OK, wire.get(), "recv");
+        Sandbox::progress();
         verify(context, part.first(std::min(got, size)), number++, size);
     }
 }

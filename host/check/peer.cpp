@@ -39,6 +39,7 @@ void Channel::put_bytes(std::span<const std::byte> bytes) {
 }
 
 Bytes Channel::get_bytes() {
+    const Step step("waiting for the other process of the test");
     Bytes bytes(64 * 1024);
     ssize_t got = 0;
     do {
@@ -109,7 +110,7 @@ void Peer::go_on() {
 }
 
 void Peer::join() {
-    Sandbox::step("waiting for the peer process to end");
+    const Step step("waiting for the peer process to end");
     forget(pid_);
     int status = 0;
     waitpid(pid_, &status, 0);
@@ -178,7 +179,6 @@ EndpointHandle Link::meet(Context& context, ListenerHandle& listener, Peer& peer
 }
 
 void Link::finish() {
-    Sandbox::step("waiting for the peer to be done");
     peer.channel().wait();
     peer.channel().signal();
     peer.join();

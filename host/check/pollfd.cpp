@@ -33,6 +33,7 @@ public:
     [[nodiscard]] pollfd tx() const { return tx_; }
 
     [[nodiscard]] ipcmark_status try_send(std::span<const std::byte> data) {
+        Sandbox::step("try_send");
         ipcmark_status status = IPCMARK_OK;
         {
             const CountAllocations counting(made_);
@@ -43,6 +44,7 @@ public:
         return status;
     }
     [[nodiscard]] ipcmark_status try_recv(std::span<std::byte> into, std::size_t& size) {
+        Sandbox::step("try_recv");
         ipcmark_status status = IPCMARK_OK;
         {
             const CountAllocations counting(made_);
@@ -54,6 +56,7 @@ public:
         return status;
     }
     [[nodiscard]] std::uint32_t arm(std::uint32_t directions) {
+        Sandbox::step("arm");
         std::uint32_t ready = 0;
         ipcmark_status status = IPCMARK_OK;
         {
@@ -136,6 +139,7 @@ private:
         }
     }
     pollfd get(std::uint32_t direction) {
+        Sandbox::step("get_fd");
         pollfd entry{};
         int fd = -1;
         short events = 0;
@@ -444,6 +448,7 @@ void reactor(Context& context, std::vector<Wire>& wires, bool begins) {
             fmt::format("a wake-up is lost: all of {} endpoints were armed, poll slept for {} ms, and then there was "
                         "a message at once",
                         wires.size(), context.hang_limit() / 1ms));
+        Sandbox::step("poll for a wake-up of one of several endpoints");
         overslept = open > 0 && !ready && poll_patiently(entries, context.hang_limit()) == 0;
     }
 }

@@ -181,8 +181,16 @@ private:
     [[nodiscard]] std::uint64_t progress() const { return page().progress; }
     [[nodiscard]] std::string step() const {
         const auto now = page();
-        const std::string text(now.text, strnlen(now.text, sizeof now.text));
+        const auto text = text_of(now.text);
         return text.empty() ? "the beginning" : text;
+    }
+    // What both sides are in: one of them may be right to wait.
+    [[nodiscard]] std::string steps() const {
+        const auto peer = text_of(page().peer_text);
+        return peer.empty() ? step() : fmt::format("{}; the peer process is in: {}", step(), peer);
+    }
+    [[nodiscard]] static std::string text_of(const char (&text)[Sandbox::step_bytes]) {
+        return {text, strnlen(text, sizeof text)};
     }
 
     void judge(CaseResult& result, bool ended, int status) const {
@@ -202,7 +210,7 @@ private:
                 first->text);
         } else if (!ended) {
             const auto seconds = std::chrono::duration<double>(result.time).count();
-            set(Outcome::timeout, fmt::format("not done after {:.3g} s; it hangs in: {}", seconds, step()));
+            set(Outcome::timeout, fmt::format("not done after {:.3g} s; it hangs in: {}", seconds, steps()));
         } else if (WIFSIGNALED(status)) {
             set(Outcome::crash, fmt::format("crashed with {} in: {}", signal_name(WTERMSIG(status)), step()));
         } else if (WEXITSTATUS(status) != 0 || told_.empty()) {

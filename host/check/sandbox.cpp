@@ -20,6 +20,16 @@ StepPage* the_page = nullptr;
 char* own_text = nullptr;
 std::mutex step_mutex; // two threads' texts at once would be neither's
 
+// Both with step_mutex held, and own_text there.
+void write_text(const std::string& text) {
+    const auto length = std::min(text.size(), Sandbox::step_bytes - 1);
+    std::memcpy(own_text, text.data(), length);
+    own_text[length] = '\0';
+}
+void read_text(std::array<char, Sandbox::step_bytes>& to) {
+    std::memcpy(to.data(), own_text, to.size());
+}
+
 } // namespace
 
 void Sandbox::enter(int report_fd, int step_fd, Steps steps) {
@@ -59,10 +69,26 @@ void Sandbox::tell(Told what, const std::string& text) noexcept {
 
 void Sandbox::step(const std::string& text) noexcept {
     if (own_text != nullptr) {
-        const auto length = std::min(text.size(), step_bytes - 1);
         const std::lock_guard lock(step_mutex);
-        std::memcpy(own_text, text.data(), length);
-        own_text[length] = '\0';
+        write_text(text);
+    }
+}
+
+Step::Step(const std::string& text) noexcept {
+    if (own_text != nullptr) {
+        const std::lock_guard lock(step_mutex);
+        read_text(before_);
+        write_text(text);
+        read_text(own_);
+    }
+}
+
+Step::~Step() {
+    if (own_text != nullptr) {
+        const std::lock_guard lock(step_mutex);
+        if (std::strcmp(own_text, own_.data()) == 0) {
+            std::memcpy(own_text, before_.data(), before_.size());
+        }
     }
 }
 

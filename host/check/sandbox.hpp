@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <stdexcept>
@@ -27,12 +28,26 @@ public:
     [[nodiscard]] static int step_fd() noexcept;
 
     static void tell(Told what, const std::string& text) noexcept;
-    // [any-thread] What is done now, for the report of a crash or a time-out.
+    // [any-thread] What is done now, for the report of a crash or a time-out. Cheap enough for every message.
     static void step(const std::string& text) noexcept;
     // What a peer process did last.
     [[nodiscard]] static std::string peer_step();
     // [any-thread] A call came to its end: as long as that goes on, the test is slow and does not hang.
     static void progress() noexcept;
+};
+
+// [any-thread] A step that ends with this object: then the one before it is told again, unless another thread has told
+// one meanwhile. For calls after which something else may hang: that shall not be told as theirs.
+class Step {
+public:
+    explicit Step(const std::string& text) noexcept;
+    ~Step();
+    Step(const Step&) = delete;
+    Step& operator=(const Step&) = delete;
+
+private:
+    std::array<char, Sandbox::step_bytes> before_{};
+    std::array<char, Sandbox::step_bytes> own_{};
 };
 
 // The page behind step_fd, shared by all processes of a test.

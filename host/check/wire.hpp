@@ -42,7 +42,10 @@ public:
 
     void send_message(std::uint64_t sequence, std::size_t size);
     void recv_message(std::uint64_t sequence, std::size_t size);
-    void interrupt(ipcmark_status status) { context_->table().interrupt(endpoint_.get(), status); }
+    void interrupt(ipcmark_status status) {
+        const Step step("interrupt");
+        context_->table().interrupt(endpoint_.get(), status);
+    }
 
 private:
     Context* context_;

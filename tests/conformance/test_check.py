@@ -55,6 +55,24 @@ def test_a_time_out_says_where(ipcmark):
     assert "timeout" in done.stdout and "accept" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("kind", "test", "first", "peer"),
+    [
+        ("hang-in-extensions", "pollfd.wake_ups", "arm", "arm"),
+        ("hang-in-extensions", "loan.stream@block", "commit", "take"),
+        ("hang-in-extensions", "batch.order@block", "send_batch", "recv_batch"),
+        ("hang-in-send", "messages.boundaries@block", "send", "recv"),
+        ("hang-in-close", "lifecycle.connect_and_accept@block", "waiting for the peer process to end", "close"),
+    ],
+)
+def test_a_hang_is_told_where_both_processes_are(ipcmark, kind, test, first, peer):
+    done = ipcmark("check", FIXTURES / f"fixture-{kind}.so", "--only", test, "--timeout", "3s", "--json")
+    assert done.returncode == 1
+    [result] = json.loads(done.stdout)["tests"]
+    assert result["outcome"] == "timeout"
+    assert result["reason"].endswith(f" s; it hangs in: {first}; the peer process is in: {peer}")
+
+
 def test_a_call_that_hangs_is_named_before_the_time_is_over(ipcmark):
     done = ipcmark("check", HANGS, "--only", "lifecycle.accept_timeout", "--timeout", "30s", "--json")
     assert done.returncode == 1
