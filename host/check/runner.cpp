@@ -34,6 +34,8 @@ constexpr auto grace = std::chrono::milliseconds(300);
 // How many times its limit a test may take in all as long as messages move: a busy machine makes a right module slow,
 // and slow is not wrong.
 constexpr int most_limits = 10;
+// How often is looked whether they do.
+constexpr auto between_looks = std::chrono::seconds(1);
 
 struct Message {
     Told what;
@@ -116,23 +118,25 @@ public:
     }
 
 private:
-    // False if the time ran out. A failure told by a peer shortens the time that is left, progress lengthens it.
+    // False if the time ran out: it is counted from the last progress that was seen. A failure told by a peer ends it
+    // soon.
     bool wait_for_end(clock::time_point begin) {
+        const auto end = begin + limit_ * limits_;
         auto deadline = begin + limit_;
         std::uint64_t seen = 0;
         for (;;) {
             const auto now = clock::now();
-            const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - now).count();
-            if (left <= 0) {
-                if (const auto moved = progress(); moved != seen && now < begin + limit_ * limits_ && !told_failure()) {
-                    seen = moved;
-                    deadline = now + limit_;
-                    continue;
-                }
+            if (const auto moved = progress(); moved != seen && !told_failure()) {
+                seen = moved;
+                deadline = std::min(now + limit_, end);
+            }
+            const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - now);
+            if (left.count() <= 0) {
                 return false;
             }
             pollfd both[2] = {{pidfd_.get(), POLLIN, 0}, {reports_.get(), POLLIN, 0}};
-            if (poll(both, 2, static_cast<int>(left) + 1) < 0 && errno != EINTR) {
+            const auto wait = std::min<std::chrono::milliseconds>(left, between_looks);
+            if (poll(both, 2, static_cast<int>(wait.count()) + 1) < 0 && errno != EINTR) {
                 return false;
             }
             if ((both[0].revents & POLLIN) != 0) {

@@ -73,6 +73,15 @@ def test_a_hang_is_told_where_both_processes_are(ipcmark, kind, test, first, pee
     assert result["reason"].endswith(f" s; it hangs in: {first}; the peer process is in: {peer}")
 
 
+def test_the_limit_counts_from_the_last_message(ipcmark):
+    """A hundred messages, then none: told after the limit of 20 s, not after up to two of them."""
+    hangs = FIXTURES / "fixture-hang-in-send.so"
+    done = ipcmark("check", hangs, "--only", "messages.order@block", "--json")
+    assert done.returncode == 1
+    [test] = json.loads(done.stdout)["tests"]
+    assert test["outcome"] == "timeout" and 20 <= test["seconds"] < 35
+
+
 def test_a_call_that_hangs_is_named_before_the_time_is_over(ipcmark):
     done = ipcmark("check", HANGS, "--only", "lifecycle.accept_timeout", "--timeout", "30s", "--json")
     assert done.returncode == 1
