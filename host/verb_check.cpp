@@ -47,6 +47,8 @@ Grammar grammar() {
          "Give each test this long, instead of its own limit (60s without progress, most of them). A call that does "
          "not return fails its test after a third of that, 2s to 15s.",
          ""},
+        {"--stop-at-first", "", Arity::flag, "Tests",
+         "End after the first test that fails, and say how many were not run.", ""},
         {"--in-process", "", Arity::flag, "Tests",
          "Run the tests in this process, for a debugger; a crash or a hang is then this program's own.", ""},
         {"-O,--module-option", "NAME=VALUE", Arity::many, "Module", "Set an option of the module.", ""},
@@ -109,6 +111,7 @@ check::Request request_of(const Arguments& arguments) {
     read("wait", [&](const Values& values) { request.waits = each<WaitPolicy>(values, parse_wait_policy); });
     read("timeout", [&](const Values& values) { request.test_timeout = more_than_zero(values.front()); });
     request.in_process = arguments.flag("in-process");
+    request.stop_at_first = arguments.flag("stop-at-first");
     return request;
 }
 
@@ -155,32 +158,34 @@ int verb_check(const Invocation& invocation) {
     if (arguments.has("junit")) {
         check_output(arguments.values.at("junit").front());
     }
-    std::vector<check::CaseResult> results;
+    check::Report report;
     const bool quiet = arguments.flag("quiet");
     bool said_not_loaded = false; // by one test for all of them
     check::run_cases(request, cases, [&](const check::CaseResult& result) {
-        results.push_back(result);
-        const bool good = result.outcome == check::Outcome::pass || result.outcome == check::Outcome::skip;
+        report.results.push_back(result);
+        const bool good = !check::is_failure(result.outcome);
         const bool repeats = result.reason.starts_with(check::not_loaded) && std::exchange(said_not_loaded, true);
         if (!as_json && !(quiet && good) && !repeats) {
             print(check::result_text(shown(result), colour));
             flush_standard_output();
         }
     });
+    report.not_run.assign(cases.begin() + static_cast<std::ptrdiff_t>(report.results.size()), cases.end());
     if (said_not_loaded && !as_json && !quiet) {
         print(paragraph("skip    ", "all others that need a module that can be loaded", Style::yellow, colour));
     }
     if (as_json) {
-        print(check::json_text(request, results));
+        print(check::json_text(request, report));
     } else {
-        std::vector<check::CaseResult> texts;
-        std::transform(results.begin(), results.end(), std::back_inserter(texts), shown);
+        check::Report texts;
+        texts.not_run = report.not_run;
+        std::transform(report.results.begin(), report.results.end(), std::back_inserter(texts.results), shown);
         print(check::summary_text(texts, colour));
     }
     if (arguments.has("junit")) {
-        write_output(arguments.values.at("junit").front(), check::junit_text(request, results));
+        write_output(arguments.values.at("junit").front(), check::junit_text(request, report));
     }
-    return check::totals(results).failed == 0 ? exit_ok : exit_failed;
+    return check::totals(report.results).failed == 0 ? exit_ok : exit_failed;
 }
 
 } // namespace ipcmark::host

@@ -24,7 +24,7 @@ Style style_of(Outcome outcome) {
 }
 
 bool has_failed(const CaseResult& result) {
-    return result.outcome != Outcome::pass && result.outcome != Outcome::skip;
+    return is_failure(result.outcome);
 }
 
 std::string indented_lines(const std::string& text) {
@@ -90,7 +90,8 @@ std::string result_text(const CaseResult& result, Colour colour) {
     return text;
 }
 
-std::string summary_text(const std::vector<CaseResult>& results, Colour colour) {
+std::string summary_text(const Report& report, Colour colour) {
+    const auto& results = report.results;
     const auto counts = totals(results);
     std::string text;
     if (counts.failed > 0) {
@@ -101,6 +102,10 @@ std::string summary_text(const std::vector<CaseResult>& results, Colour colour) 
                                     result.which.name, result.reason);
             }
         }
+    }
+    if (!report.not_run.empty()) {
+        text += fmt::format("\nNot run after the first failure: {}, from {} on\n", report.not_run.size(),
+                            report.not_run.front().name);
     }
     text += fmt::format("\n{} passed, {} failed, {} skipped\n", counts.passed, counts.failed, counts.skipped);
     return text;
@@ -121,9 +126,9 @@ std::string list_text(const std::vector<Case>& cases, Colour colour) {
     return text;
 }
 
-std::string json_text(const Request& request, const std::vector<CaseResult>& results) {
+std::string json_text(const Request& request, const Report& report) {
     json::array tests;
-    for (const auto& result : results) {
+    for (const auto& result : report.results) {
         tests.push_back({
             {"name", result.which.name},
             {"id", result.which.test->id},
@@ -135,12 +140,13 @@ std::string json_text(const Request& request, const std::vector<CaseResult>& res
             {"proves", result.which.test->proves},
         });
     }
-    const auto counts = totals(results);
+    const auto counts = totals(report.results);
     return result::to_text({
         {"module", request.module.string()},
         {"passed", counts.passed},
         {"failed", counts.failed},
         {"skipped", counts.skipped},
+        {"not_run", report.not_run.size()},
         {"tests", std::move(tests)},
     });
 }
@@ -153,13 +159,14 @@ std::string list_json_text(const std::vector<Case>& cases) {
     return result::to_text(tests);
 }
 
-std::string junit_text(const Request& request, const std::vector<CaseResult>& results) {
-    const auto counts = totals(results);
+std::string junit_text(const Request& request, const Report& report) {
+    const auto counts = totals(report.results);
     const auto name = request.module.stem().string();
     std::string text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
     text += fmt::format("<testsuite name=\"ipcmark check {}\" tests=\"{}\" failures=\"{}\" skipped=\"{}\">\n",
-                        escaped(name), results.size(), counts.failed, counts.skipped);
-    for (const auto& result : results) {
+                        escaped(name), report.results.size() + report.not_run.size(), counts.failed,
+                        counts.skipped + report.not_run.size());
+    for (const auto& result : report.results) {
         text += fmt::format("  <testcase classname=\"{}\" name=\"{}\" time=\"{:.3f}\"", escaped(name),
                             escaped(result.which.name), seconds(result));
         if (result.outcome == Outcome::pass) {
@@ -172,6 +179,11 @@ std::string junit_text(const Request& request, const std::vector<CaseResult>& re
                     : fmt::format(">\n    <failure type=\"{}\" message=\"{}\">{}\n{}</failure>\n  </testcase>\n",
                                   outcome_name(result.outcome), reason, escaped(result.which.test->proves),
                                   escaped(result.output));
+    }
+    for (const auto& which : report.not_run) {
+        text += fmt::format("  <testcase classname=\"{}\" name=\"{}\" time=\"0.000\">\n    <skipped message=\"not run: "
+                            "the run ended at the first failure\"/>\n  </testcase>\n",
+                            escaped(name), escaped(which.name));
     }
     return result::valid_utf8(text + "</testsuite>\n");
 }

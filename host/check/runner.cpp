@@ -111,7 +111,7 @@ public:
         read_reports();
         result.time = clock::now() - begin;
         judge(result, ended, status);
-        if (result.outcome != Outcome::pass && result.outcome != Outcome::skip) {
+        if (is_failure(result.outcome)) {
             result.output = read_back(output_.get(), 4000);
         }
         return result;
@@ -320,8 +320,13 @@ void run_cases(const Request& request, const std::vector<Case>& cases,
     prctl(PR_SET_CHILD_SUBREAPER, 1UL);
     for (const auto& which : cases) {
         const auto scratch = root.make_folder();
-        each(request.in_process ? run_here(request, which, scratch) : CaseRun(request, which, scratch).finish());
+        const auto result =
+            request.in_process ? run_here(request, which, scratch) : CaseRun(request, which, scratch).finish();
         root.remove_folder(scratch);
+        each(result);
+        if (request.stop_at_first && is_failure(result.outcome)) {
+            return;
+        }
     }
 }
 

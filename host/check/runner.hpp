@@ -14,6 +14,9 @@ namespace ipcmark::check {
 
 enum class Outcome { pass, fail, skip, crash, timeout };
 [[nodiscard]] const char* outcome_name(Outcome outcome);
+[[nodiscard]] constexpr bool is_failure(Outcome outcome) {
+    return outcome != Outcome::pass && outcome != Outcome::skip;
+}
 
 // What a conformance run was asked for.
 struct Request {
@@ -23,6 +26,7 @@ struct Request {
     std::vector<std::string> only;                        // patterns with * and ? of ids; empty: all
     std::optional<std::chrono::nanoseconds> test_timeout; // instead of each test's own limit
     bool in_process = false;
+    bool stop_at_first = false; // that does not pass
 };
 
 // A test with the wait policy that it is run with.
@@ -43,8 +47,8 @@ struct CaseResult {
 // Throws UsageError for a pattern that no test matches.
 [[nodiscard]] std::vector<Case> selected_cases(const Request& request);
 
-// Runs the cases one after the other, calling `each` with each result. Throws UsageError for an option that the module
-// does not have, RunError where no process can be started.
+// Runs the cases one after the other, calling `each` with each result; with stop_at_first up to the first failure.
+// Throws UsageError for an option that the module does not have, RunError where no process can be started.
 void run_cases(const Request& request, const std::vector<Case>& cases,
                const std::function<void(const CaseResult&)>& each);
 

@@ -35,6 +35,28 @@ def test_junit_and_text(ipcmark, tmp_path):
     assert int(suite.get("tests")) == len(list(suite.iter("testcase")))
 
 
+def test_it_can_stop_at_the_first_failure(ipcmark, tmp_path):
+    report = tmp_path / "report.xml"
+    command = ("check", FIXTURES / "fixture-accepts-zero.so", "--only", "sizes.*", "--wait", "block", "--stop-at-first")
+    done = ipcmark(*command, "--junit", report)
+    assert done.returncode == 1
+    lines = done.stdout.splitlines()
+    assert "Not run after the first failure: 1, from sizes.not_the_fixed_one on" in lines
+    assert lines[-1] == "5 passed, 1 failed, 0 skipped"
+    # In JUnit they are all there.
+    suite = xml.parse(report).getroot()
+    assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("7", "1", "1")
+    [skipped] = [case for case in suite.iter("testcase") if case.find("skipped") is not None]
+    assert skipped.get("name") == "sizes.not_the_fixed_one"
+    assert skipped.find("skipped").get("message").startswith("not run")
+    told = json.loads(ipcmark(*command, "--json").stdout)
+    assert (told["passed"], told["failed"], told["skipped"], told["not_run"]) == (5, 1, 0, 1)
+    assert told["tests"][-1]["name"] == "sizes.zero"
+    # Nothing is missing where nothing fails.
+    good = ipcmark("check", GOOD, "--only", "sizes.zero", "loading.symbol", "--stop-at-first")
+    assert good.returncode == 0 and "Not run" not in good.stdout
+
+
 def test_a_report_that_cannot_be_written_is_found_before_the_run(ipcmark):
     done = ipcmark("check", GOOD, "--only", "messages.order", "--junit", "/no/such/report.xml")
     assert done.returncode == 2

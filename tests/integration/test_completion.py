@@ -86,6 +86,8 @@ def test_modules(ipcmark, completed):
 def test_what_an_author_writes(ipcmark, completed):
     assert completed(ipcmark, "new-module", "mine", "--lang", "c") == ["c", "cpp"]
     assert completed(ipcmark, "check", "uds", "--only", "messages.or") == ["messages.order"]
+    assert completed(ipcmark, "check", "uds", "--st") == ["--stop-at-first"]
+    assert completed(ipcmark, "check", "--stop-at-first", "ud") == ["uds"]
 
 
 def test_the_drop_in(ipc_benchmark, completed):
