@@ -22,6 +22,7 @@
 #include <cstdio>
 #include <cstring>
 #include <iterator>
+#include <map>
 #include <utility>
 
 #include <fmt/format.h>
@@ -160,13 +161,19 @@ int verb_check(const Invocation& invocation) {
     }
     check::Report report;
     const bool quiet = arguments.flag("quiet");
-    bool said_not_loaded = false; // by one test for all of them
+    bool said_not_loaded = false;                      // by one test for all of them
+    std::map<std::string, check::CaseResult> failures; // the first one of each reason
+    const auto first_with_reason = [&](const check::CaseResult& result) {
+        const auto [first, is_new] = failures.try_emplace(result.reason, result);
+        return is_new ? nullptr : &first->second;
+    };
     check::run_cases(request, cases, [&](const check::CaseResult& result) {
         report.results.push_back(result);
         const bool good = !check::is_failure(result.outcome);
         const bool repeats = result.reason.starts_with(check::not_loaded) && std::exchange(said_not_loaded, true);
         if (!as_json && !(quiet && good) && !repeats) {
-            print(check::result_text(shown(result), colour));
+            const auto* same = good ? nullptr : first_with_reason(result);
+            print(check::result_text(shown(result), same, colour));
             flush_standard_output();
         }
     });

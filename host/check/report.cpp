@@ -6,6 +6,8 @@
 #include "result/valid_utf8.hpp"
 #include "result/wait_policy_names.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace ipcmark::check {
@@ -25,6 +27,69 @@ Style style_of(Outcome outcome) {
 
 bool has_failed(const CaseResult& result) {
     return is_failure(result.outcome);
+}
+
+// Failures with one reason, whose numbers may differ: of sizes, of messages, of seconds.
+struct Group {
+    std::string reason;
+    std::vector<const CaseResult*> results;
+};
+
+std::string without_numbers(const std::string& reason) {
+    std::string text;
+    for (const char c : reason) {
+        if (c < '0' || c > '9') {
+            text += c;
+        } else if (text.ends_with("#.")) {
+            text.pop_back();
+        } else if (!text.ends_with('#')) {
+            text += '#';
+        }
+    }
+    return text;
+}
+
+// In the order in which they came first.
+std::vector<Group> groups_of(const std::vector<CaseResult>& results) {
+    std::vector<Group> groups;
+    for (const auto& result : results) {
+        if (!has_failed(result)) {
+            continue;
+        }
+        auto reason = fmt::format("{} {}", outcome_name(result.outcome), without_numbers(result.reason));
+        const auto found =
+            std::find_if(groups.begin(), groups.end(), [&](const Group& group) { return group.reason == reason; });
+        auto& group = found != groups.end() ? *found : groups.emplace_back(Group{std::move(reason), {}});
+        group.results.push_back(&result);
+    }
+    return groups;
+}
+
+// As --only takes them: a test by its id where it is in the group with each wait policy that it was run with, and a
+// group of tests by a pattern where all of them are.
+std::vector<std::string> names_of(const Group& group, const std::vector<CaseResult>& results) {
+    const auto is_in = [&](const CaseResult& result) {
+        return std::find(group.results.begin(), group.results.end(), &result) != group.results.end();
+    };
+    const auto all_in = [&](const auto& belongs) {
+        return std::all_of(results.begin(), results.end(), [&](const CaseResult& result) {
+            return !belongs(result) || result.outcome == Outcome::skip || is_in(result);
+        });
+    };
+    std::vector<std::string> names;
+    for (const auto* result : group.results) {
+        const std::string id = result->which.test->id;
+        const auto prefix = id.substr(0, id.find('.') + 1);
+        const auto has_prefix = [&](const CaseResult& one) { return one.which.name.starts_with(prefix); };
+        const auto has_id = [&](const CaseResult& one) { return one.which.test == result->which.test; };
+        const bool are_several = std::any_of(results.begin(), results.end(),
+                                             [&](const CaseResult& one) { return has_prefix(one) && !has_id(one); });
+        const auto name = are_several && all_in(has_prefix) ? prefix + "*" : all_in(has_id) ? id : result->which.name;
+        if (names.empty() || names.back() != name) {
+            names.push_back(name);
+        }
+    }
+    return names;
 }
 
 std::string indented_lines(const std::string& text) {
@@ -75,11 +140,14 @@ Totals totals(const std::vector<CaseResult>& results) {
     return counts;
 }
 
-std::string result_text(const CaseResult& result, Colour colour) {
+std::string result_text(const CaseResult& result, const CaseResult* same_as, Colour colour) {
     auto text =
         fmt::format("{} {:<44} {:>8.0f} ms\n",
                     host::styled(fmt::format("{:<8}", outcome_name(result.outcome)), style_of(result.outcome), colour),
                     result.which.name, seconds(result) * 1e3);
+    if (same_as != nullptr) {
+        return text + host::paragraph("    ", "for the same reason as " + same_as->which.name, Style::faint, colour);
+    }
     if (!result.reason.empty()) {
         text += host::paragraph("    ", result.reason, has_failed(result) ? Style::plain : Style::faint, colour);
     }
@@ -94,14 +162,22 @@ std::string summary_text(const Report& report, Colour colour) {
     const auto& results = report.results;
     const auto counts = totals(results);
     std::string text;
-    if (counts.failed > 0) {
-        text += "\nFailed:\n";
-        for (const auto& result : results) {
-            if (has_failed(result)) {
-                text += fmt::format("  {} {}: {}\n", host::styled(outcome_name(result.outcome), Style::red, colour),
-                                    result.which.name, result.reason);
-            }
+    const auto groups = groups_of(results);
+    text += groups.empty() ? "" : "\nFailed:\n";
+    for (const auto& group : groups) {
+        const auto& first = *group.results.front();
+        const auto outcome = host::styled(outcome_name(first.outcome), Style::red, colour);
+        if (group.results.size() == 1) {
+            text += fmt::format("  {} {}: {}\n", outcome, first.which.name, first.reason);
+        } else {
+            text += fmt::format("  {} {} tests: {}\n", outcome, group.results.size(), first.reason);
+            text += host::paragraph("     ", fmt::format("{}", fmt::join(names_of(group, results), ", ")), Style::plain,
+                                    colour, host::Hanging::below_words);
         }
+    }
+    if (groups.size() > 1) {
+        text += fmt::format("\nBegin with {}: what the first tests are about all others need.\n",
+                            groups.front().results.front()->which.name);
     }
     if (!report.not_run.empty()) {
         text += fmt::format("\nNot run after the first failure: {}, from {} on\n", report.not_run.size(),

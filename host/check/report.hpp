@@ -22,8 +22,10 @@ struct Report {
     std::vector<Case> not_run;
 };
 
-// For people: one line for each case, with the reason below it and, for one that failed, what the test proves.
-[[nodiscard]] std::string result_text(const CaseResult& result, host::Colour colour);
+// For people: one line for each case, with the reason below it and, for one that failed, what the test proves and what
+// it wrote. Of one that failed for the very reason of an earlier one, `same_as`, only which that is.
+[[nodiscard]] std::string result_text(const CaseResult& result, const CaseResult* same_as, host::Colour colour);
+// Each reason once, with the tests that failed for it, and how many did what.
 [[nodiscard]] std::string summary_text(const Report& report, host::Colour colour);
 [[nodiscard]] std::string list_text(const std::vector<Case>& cases, host::Colour colour);
 

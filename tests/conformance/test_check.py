@@ -57,6 +57,27 @@ def test_it_can_stop_at_the_first_failure(ipcmark, tmp_path):
     assert good.returncode == 0 and "Not run" not in good.stdout
 
 
+def test_one_reason_is_told_once(ipcmark, tmp_path):
+    report = tmp_path / "report.xml"
+    module = FIXTURES / "fixture-listen-times-out.so"
+    tests = ("lifecycle.l*", "interrupt.*", "messages.order", "short_structs.longer_params")
+    done = ipcmark("check", module, "--only", *tests, "--wait", "block", "spin", "--junit", report)
+    assert done.returncode == 1
+    text, summary = done.stdout.split("\nFailed:\n")
+    reason = "listen returned timed_out (no time left, as this fixture is made to say) where ok is right"
+    suite = xml.parse(report).getroot()
+    same = [failure for failure in suite.iter("failure") if failure.get("message") == reason]
+    lines = summary.splitlines()
+    assert lines[0] == f"  fail {len(same)} tests: {reason}" and len(same) > 10
+    # As --only takes them; limits passes, so that it is not the whole group.
+    assert lines[1].split() == ["lifecycle.listen_and_close,", "messages.order,", "interrupt.*"]
+    assert lines[2].startswith("  fail short_structs.longer_params: listen with parameters of a later minor version")
+    assert lines[4].startswith("Begin with lifecycle.listen_and_close: ")
+    # While they run, too.
+    assert " ".join(text.split()).count(reason) == 1
+    assert text.count("for the same reason as lifecycle.listen_and_close") == len(same) - 1
+
+
 def test_a_report_that_cannot_be_written_is_found_before_the_run(ipcmark):
     done = ipcmark("check", GOOD, "--only", "messages.order", "--junit", "/no/such/report.xml")
     assert done.returncode == 2
