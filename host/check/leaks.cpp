@@ -40,7 +40,9 @@ void exchange(Wire& wire, bool begins, std::uint32_t flags) {
 // Listens, meets a peer, exchanges messages and closes everything, `count` times with one peer process.
 class Cycles {
 public:
-    explicit Cycles(Context& context) : context_(context), peer_(context), spec_(fitted(context, {})) {
+    // `meanwhile` is called in each cycle, while listener and endpoint are there.
+    explicit Cycles(Context& context, std::function<void()> meanwhile = {})
+        : context_(context), peer_(context), spec_(fitted(context, {})), meanwhile_(std::move(meanwhile)) {
         for (const auto& [id, flag] : {std::pair{IPCMARK_EXT_POLLFD, std::uint32_t{IPCMARK_ENDPOINT_POLLED}},
                                        std::pair{IPCMARK_EXT_LOAN, std::uint32_t{IPCMARK_ENDPOINT_LOANED}}}) {
             if (context.module().extension(id) != nullptr) {
@@ -73,6 +75,9 @@ private:
         {
             Wire wire(context_, context_.accept(listener, spec));
             exchange(wire, true, flags);
+            if (meanwhile_) {
+                meanwhile_();
+            }
             peer_.channel().signal();
             peer_.channel().wait();
         }
@@ -94,6 +99,7 @@ private:
     Context& context_;
     Peer peer_;
     EndpointSpec spec_;
+    std::function<void()> meanwhile_;
     std::vector<std::uint32_t> kinds_{0};
 };
 
@@ -136,6 +142,16 @@ std::size_t settled_threads(std::size_t wanted, std::chrono::nanoseconds time) {
     return count;
 }
 
+// All that are not in `before` are the module's.
+void require_close_on_exec(const std::map<int, std::string>& before, const char* side) {
+    for (const auto& [descriptor, target] : inheritable_descriptors()) {
+        require(before.contains(descriptor),
+                fmt::format("on the {} side the module has a descriptor that is not close-on-exec, {}: a program that "
+                            "the host starts would inherit it",
+                            side, target));
+    }
+}
+
 // A child of a child that has ended would else be nobody's.
 void own_all_descendants() {
     prctl(PR_SET_CHILD_SUBREAPER, 1UL);
@@ -145,6 +161,7 @@ void cycles_peer(Context& context, Channel& channel) {
     const std::string what = context.test().id;
     (void)context.module();
     const auto state = ProcessState::now();
+    const auto inheritable = inheritable_descriptors();
     Growth growth;
     std::size_t descriptors = 0;
     std::size_t threads = 0;
@@ -164,6 +181,9 @@ void cycles_peer(Context& context, Channel& channel) {
         {
             Wire wire(context, context.connect(channel.get_bytes(), setup.spec));
             exchange(wire, false, setup.spec.flags);
+            if (what == "leaks.close_on_exec") {
+                require_close_on_exec(inheritable, "connecting");
+            }
             channel.signal();
             channel.wait();
         }
@@ -204,6 +224,14 @@ void descriptors(Context& context) {
         fail(fmt::format("10 cycles of listen, accept and close left {} descriptors open, such as {}",
                          after.size() - before.size(), example));
     }
+    cycles.finish();
+}
+
+void close_on_exec(Context& context) {
+    (void)context.module();
+    const auto before = inheritable_descriptors();
+    Cycles cycles(context, [&] { require_close_on_exec(before, "listening"); });
+    cycles.run(1);
     cycles.finish();
 }
 
@@ -375,6 +403,11 @@ constexpr std::array tests{
     Test{.id = "leaks.descriptors",
          .proves = "No descriptor is left open by runs that end well, nor by calls that fail.",
          .run = descriptors,
+         .peer = cycles_peer},
+    Test{.id = "leaks.close_on_exec",
+         .proves = "No program that the host starts inherits a descriptor of the module's: it would keep an endpoint "
+                   "open whose process is dead.",
+         .run = close_on_exec,
          .peer = cycles_peer},
     Test{.id = "leaks.memory",
          .proves = "No memory is left allocated or mapped, so that a long matrix of tests does not grow.",

@@ -11,6 +11,7 @@
 #include <iterator>
 #include <utility>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <malloc.h>
 #include <pthread.h>
@@ -135,6 +136,15 @@ std::map<int, std::string> open_descriptors() {
         if (!error && target.find("/fd") == std::string::npos) {
             descriptors[std::stoi(entry.filename().string())] = target;
         }
+    });
+    return descriptors;
+}
+
+std::map<int, std::string> inheritable_descriptors() {
+    auto descriptors = open_descriptors();
+    std::erase_if(descriptors, [](const auto& descriptor) {
+        const int flags = fcntl(descriptor.first, F_GETFD);
+        return flags < 0 || (flags & FD_CLOEXEC) != 0;
     });
     return descriptors;
 }

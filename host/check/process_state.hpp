@@ -25,6 +25,8 @@ private:
 
 // Open descriptors and what each is.
 [[nodiscard]] std::map<int, std::string> open_descriptors();
+// Of these, those that a program would inherit.
+[[nodiscard]] std::map<int, std::string> inheritable_descriptors();
 [[nodiscard]] std::size_t thread_count();
 [[nodiscard]] std::set<pid_t> children();
 // Bytes handed out by malloc, and bytes mapped in all; of this process.

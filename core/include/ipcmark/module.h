@@ -24,7 +24,8 @@
  * No exception may leave a function of a module, and no function may call exit or abort, write to standard output or
  * error (the host's log is there for that), leave a child process, or change what belongs to the process: signal
  * handlers and masks, CPU mask, scheduling, umask, working directory, environment, locale, resource limits, timers,
- * floating-point control. Destructors and atexit functions of a module must end at the exit of the process.
+ * floating-point control. Every descriptor that a module opens is close-on-exec. Destructors and atexit functions of a
+ * module must end at the exit of the process.
  */
 #ifndef IPCMARK_MODULE_H
 #define IPCMARK_MODULE_H
