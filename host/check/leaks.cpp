@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a module leaves behind: descriptors, memory, threads, names.
+#include "host/check/captured_output.hpp"
 #include "host/check/peer.hpp"
 #include "host/check/process_state.hpp"
 #include "host/check/starvation.hpp"
@@ -10,14 +11,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 #include <filesystem>
 #include <functional>
 #include <iterator>
 #include <utility>
 
 #include <fmt/format.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -274,26 +273,17 @@ void process_state(Context& context) {
 // Both processes write to one memory in place of their standard output and error.
 void output(Context& context) {
     (void)context.module();
-    const int written = memfd_create("written", MFD_CLOEXEC);
-    const std::array kept{dup(1), dup(2)};
-    fflush(nullptr);
-    dup2(written, 1);
-    dup2(written, 2);
+    CapturedOutput captured;
     {
         Cycles cycles(context);
         cycles.run(3);
         cycles.finish();
     }
-    fflush(nullptr);
-    dup2(kept[0], 1);
-    dup2(kept[1], 2);
-    std::array<char, 80> begin{};
-    const auto length = pread(written, begin.data(), begin.size() - 1, 0);
-    std::string text(begin.data(), static_cast<std::size_t>(std::max<ssize_t>(length, 0)));
-    text.resize(std::min(text.size(), text.find('\n')));
-    require(length <= 0, fmt::format("the module wrote to standard output or error, where the host's results go: '{}'; "
-                                     "what it has to say goes to the host's log",
-                                     text));
+    const auto text = captured.first_line();
+    require(text.empty(),
+            fmt::format("the module wrote to standard output or error, where the host's results go: '{}'; "
+                        "what it has to say goes to the host's log",
+                        text));
 }
 
 void enter_own_folder(Context& context) {
