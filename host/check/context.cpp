@@ -150,11 +150,11 @@ void skip_if_refused(ipcmark_status status, const Subject& subject) {
 
 } // namespace
 
-EndpointHandle Context::accept(const ListenerHandle& listener, const EndpointSpec& spec) {
+EndpointHandle Context::accept(const ListenerHandle& listener, const EndpointSpec& spec, const std::string& where) {
     EndpointHandle endpoint;
     const auto status = try_accept(listener, spec, endpoint);
     skip_if_refused(status, subject_);
-    expect(status, IPCMARK_OK, listener.get(), fmt::format("accept of endpoint {}", spec.index));
+    expect(status, IPCMARK_OK, listener.get(), fmt::format("accept of endpoint {}{}", spec.index, where));
     return endpoint;
 }
 
@@ -171,11 +171,11 @@ ipcmark_status Context::try_connect(const Address& address, const EndpointSpec& 
     return status;
 }
 
-EndpointHandle Context::connect(const Address& address, const EndpointSpec& spec) {
+EndpointHandle Context::connect(const Address& address, const EndpointSpec& spec, const std::string& where) {
     EndpointHandle endpoint;
     const auto status = try_connect(address, spec, endpoint);
     skip_if_refused(status, subject_);
-    expect(status, IPCMARK_OK, nullptr, fmt::format("connect of endpoint {}", spec.index));
+    expect(status, IPCMARK_OK, nullptr, fmt::format("connect of endpoint {}{}", spec.index, where));
     return endpoint;
 }
 

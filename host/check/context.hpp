@@ -114,8 +114,11 @@ public:
 
     [[nodiscard]] ListenerHandle listen(std::uint32_t endpoints = 1, std::uint64_t max_message_size = 4096);
     [[nodiscard]] Address address(const ListenerHandle& listener);
-    [[nodiscard]] EndpointHandle accept(const ListenerHandle& listener, const EndpointSpec& spec);
-    [[nodiscard]] EndpointHandle connect(const Address& address, const EndpointSpec& spec);
+    // `where`, such as " on the second listener", goes into the words of a failure.
+    [[nodiscard]] EndpointHandle accept(const ListenerHandle& listener, const EndpointSpec& spec,
+                                        const std::string& where = "");
+    [[nodiscard]] EndpointHandle connect(const Address& address, const EndpointSpec& spec,
+                                         const std::string& where = "");
     [[nodiscard]] EndpointHandle own(ipcmark_endpoint* endpoint) {
         return EndpointHandle(endpoint, EndpointCloser{module_pointer()});
     }

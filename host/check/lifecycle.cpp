@@ -81,6 +81,35 @@ void two_listeners(Context& context) {
             "two listeners have one address: two runs at the same time would meet");
 }
 
+// Where an address leads must not depend on who listened last: a secret in it is no help if the name behind it is the
+// same.
+void earlier_listener(Context& context) {
+    auto spec = fitted(context, {});
+    spec.timeout_ns = static_cast<std::uint64_t>(context.hang_limit().count());
+    const auto first = context.listen(1, spec.max_message_size);
+    const auto second = context.listen(1, spec.max_message_size);
+    for (const std::uint64_t number : {2, 1}) {
+        const auto& listener = number == 1 ? first : second;
+        Peer peer(context);
+        peer.channel().put(Setup{spec.mirrored(), number});
+        peer.channel().put_bytes(context.address(listener));
+        Wire wire(context, context.accept(listener, spec, fmt::format(" on listener {} of two", number)));
+        ping_pong(wire, true, 5, number * 1000);
+        peer.channel().wait();
+        peer.channel().signal();
+        peer.join();
+    }
+}
+
+void earlier_listener_peer(Context& context, Channel& channel) {
+    const auto setup = channel.get<Setup>();
+    const auto where = channel.get_bytes();
+    Wire wire(context, context.connect(where, setup.spec, fmt::format(" to listener {} of two", setup.argument)));
+    ping_pong(wire, false, 5, setup.argument * 1000);
+    channel.signal();
+    channel.wait();
+}
+
 void connect_accept(Context& context) {
     Link link(context, fitted(context, {}));
     ping_pong(link.wire, true, 3);
@@ -461,6 +490,11 @@ constexpr std::array tests{
     Test{.id = "lifecycle.two_listeners",
          .proves = "Two listeners choose different addresses, so that two runs on a machine cannot collide.",
          .run = two_listeners},
+    Test{.id = "lifecycle.earlier_listener",
+         .proves = "An address leads to its own listener, also when another one came after it: else two runs on a "
+                   "machine take each other's peers.",
+         .run = earlier_listener,
+         .peer = earlier_listener_peer},
     Test{.id = "lifecycle.connect_and_accept",
          .proves = "Two processes meet through the address and messages pass both ways.",
          .run = connect_accept,
