@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstring>
+#include <thread>
 #include <utility>
 
 #include <fmt/format.h>
@@ -383,6 +384,50 @@ void close_does_not_wait(Context& context) {
     require(closing.done_within(context.hang_limit()), "close waits for a peer that has not read what was sent");
 }
 
+// The peer goes on sending while this side closes.
+void close_under_stream(Context& context) {
+    Link link(context, fitted(context, {}));
+    link.wire.recv_message(0, small);
+    Sandbox::step("close while the peer goes on sending");
+    Task closing([&] { link.wire.close(); });
+    require(closing.done_within(context.hang_limit()),
+            "close does not return while the peer goes on sending: what was not received is thrown away");
+    link.peer.channel().signal();
+    link.finish();
+}
+
+void close_under_stream_peer(Context& context, Channel& channel) {
+    Joined joined(context, channel);
+    Task sending([&] {
+        for (std::uint64_t i = 0; joined.wire.try_send(message(i, small)) == IPCMARK_OK; ++i) {
+            std::this_thread::sleep_for(1ms); // busy sides would be taken for a busy machine
+        }
+    });
+    channel.wait(); // the other side has closed
+    joined.wire.interrupt(IPCMARK_CANCELLED);
+    require(sending.done_within(context.hang_limit()),
+            "send did not return after an interrupt, the peer having closed");
+    joined.finish();
+}
+
+// Long enough for whoever takes silence for an end; one side sits in recv, the other in no call.
+constexpr auto long_silence = 3s;
+
+void idle_endpoint(Context& context) {
+    Link link(context, fitted(context, {}));
+    ping_pong(link.wire, true, 4);
+    link.finish();
+}
+
+void idle_endpoint_peer(Context& context, Channel& channel) {
+    Joined joined(context, channel);
+    ping_pong(joined.wire, false, 3);
+    joined.wire.recv_message(3, small);
+    std::this_thread::sleep_for(long_silence);
+    joined.wire.send_message(3, small);
+    joined.finish();
+}
+
 // Connects with `params` to a listener that need not accept; the endpoint, if there is one, is closed at once.
 ipcmark_status connect_with(Context& context, const Address& where, const ipcmark_endpoint_params& params) {
     ipcmark_endpoint* endpoint = nullptr;
@@ -540,6 +585,16 @@ constexpr std::array tests{
          .proves = "close returns though the peer is stopped and has not read what was sent: nobody can interrupt it.",
          .run = close_does_not_wait,
          .peer = idle_peer},
+    Test{.id = "lifecycle.close_under_stream",
+         .proves = "close returns though the peer goes on sending: it throws away what was not received.",
+         .run = close_under_stream,
+         .peer = close_under_stream_peer},
+    Test{.id = "lifecycle.idle_endpoint",
+         .proves =
+             "An endpoint on which nothing moves for three seconds works after them: the host paces, warms up and "
+             "waits as long as it likes.",
+         .run = idle_endpoint,
+         .peer = idle_endpoint_peer},
     Test{.id = "lifecycle.errors_have_text",
          .proves = "last_error tells the status and one line of text after a failure, for that is all the user gets.",
          .run = errors_have_text},
