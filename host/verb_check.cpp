@@ -45,8 +45,9 @@ Grammar grammar() {
         {"--wait", "POLICY", Arity::many, "Tests",
          "Run the tests that depend on it with these wait policies: block, spin, adaptive (default: all three).", ""},
         {"--timeout", "TIME", Arity::one, "Tests",
-         "Give each test this long, instead of its own limit (60s without progress, most of them). A call that does "
-         "not return fails its test after a third of that, 2s to 15s.",
+         "Give each test this long in all. By itself a test has 60s (few have 20s or 180s; three times that with the "
+         "wait policy spin) from the last call that returned, and ten times that in all. A call that is watched and "
+         "does not return fails its test after a third of the limit, 2s to 15s.",
          ""},
         {"--stop-at-first", "", Arity::flag, "Tests",
          "End after the first test that fails, and say how many were not run.", ""},
