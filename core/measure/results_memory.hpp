@@ -82,7 +82,7 @@ struct alignas(line_bytes) Slot {
     UsageRecord usage;
     std::array<std::uint64_t, 16> cpus_used; // bit set of CPU numbers 0..1023
     std::uint64_t max_resident_bytes;        // of the whole worker
-    std::atomic<bool> broken;                // the loop has ended by a fault: the others need not go on
+    std::atomic<std::uint32_t> broken;       // not 0: the loop has ended by a fault, and the others need not go on
 
     // Open loop: the planned send tick of the first measured message; set by the client before it sends that message.
     alignas(line_bytes) std::atomic<std::uint64_t> plan_base_tick;
@@ -90,7 +90,7 @@ struct alignas(line_bytes) Slot {
     // How the loop has ended, as soon as it has. Whatever comes of an end elsewhere is no fault here.
     void note_end(ipcmark_status status) noexcept {
         if (status != IPCMARK_OK && status != IPCMARK_CANCELLED && status != IPCMARK_PEER_GONE)
-            broken.store(true, std::memory_order_relaxed);
+            broken.store(1, std::memory_order_relaxed);
     }
 };
 

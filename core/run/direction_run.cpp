@@ -111,6 +111,12 @@ private:
             report_progress(now);
             check_time(now);
         }
+        // The run was ended for it.
+        if (watch_.broken() && !cause_.found())
+            cause_.note(CauseKind::fault,
+                        fmt::format("module '{}' wrote over the memory in which its measurement is kept: an endpoint "
+                                    "that has failed stands there, and none has",
+                                    plan_.mechanism));
     }
 
     [[nodiscard]] bool over() {

@@ -36,7 +36,8 @@ void ProgressWatch::look() {
     for (unsigned endpoint = 0; endpoint < job_.endpoints; ++endpoint) {
         const Slot& server = memory_.slot(Role::server, endpoint);
         const Slot& client = memory_.slot(Role::client, endpoint);
-        broken_ |= server.broken.load(std::memory_order_relaxed) || client.broken.load(std::memory_order_relaxed);
+        broken_ = broken_ || server.broken.load(std::memory_order_relaxed) != 0 ||
+                  client.broken.load(std::memory_order_relaxed) != 0;
         // The warm-up counts what it sends in the same place.
         const bool measuring = client.phase.load(std::memory_order_acquire) >= Phase::measuring;
         messages += arrivals_here ? memory_.slot(arriving, endpoint).received.load(std::memory_order_relaxed)
