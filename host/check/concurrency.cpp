@@ -85,9 +85,7 @@ template <const Traffic& kind> void endpoints(Context& context) {
         }
         Sandbox::step("traffic on several endpoints at once");
         all_at_once(wires, sends, kind);
-        peer.channel().wait();
-        peer.channel().signal();
-        peer.join();
+        peer.finish();
     }
 }
 
@@ -138,9 +136,7 @@ void many(Context& context) {
     for (std::uint64_t i = 0; i < count; ++i) {
         wires[i].recv_message(i, 64);
     }
-    peer.channel().wait();
-    peer.channel().signal();
-    peer.join();
+    peer.finish();
 }
 
 void many_peer(Context& context, Channel& channel) {
@@ -220,9 +216,7 @@ void two_connectors(Context& context) {
             }
         }
         for (auto* peer : {&first, &second}) {
-            peer->channel().wait();
-            peer->channel().signal();
-            peer->join();
+            peer->finish();
         }
     }
 }

@@ -60,19 +60,17 @@ struct EndpointSpec {
 };
 
 // As the host has them, and a close that hangs is told as one.
-struct EndpointCloser {
-    std::shared_ptr<const Module> module;
+struct EndpointCloser : ipcmark::EndpointCloser {
     void operator()(ipcmark_endpoint* endpoint) const noexcept {
         const Step step("close");
-        module->table().close(endpoint);
+        ipcmark::EndpointCloser::operator()(endpoint);
     }
 };
 using EndpointHandle = std::unique_ptr<ipcmark_endpoint, EndpointCloser>;
-struct ListenerCloser {
-    std::shared_ptr<const Module> module;
+struct ListenerCloser : ipcmark::ListenerCloser {
     void operator()(ipcmark_listener* listener) const noexcept {
         const Step step("close_listener");
-        module->table().close_listener(listener);
+        ipcmark::ListenerCloser::operator()(listener);
     }
 };
 using ListenerHandle = std::unique_ptr<ipcmark_listener, ListenerCloser>;

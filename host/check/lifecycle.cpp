@@ -96,9 +96,7 @@ void earlier_listener(Context& context) {
         peer.channel().put_bytes(context.address(listener));
         Wire wire(context, context.accept(listener, spec, fmt::format(" on listener {} of two", number)));
         ping_pong(wire, true, 5, number * 1000);
-        peer.channel().wait();
-        peer.channel().signal();
-        peer.join();
+        peer.finish();
     }
 }
 
@@ -219,9 +217,7 @@ void accept_order(Context& context) {
                                       i, got));
         wires[i].send_message(100 + i, small);
     }
-    peer.channel().wait();
-    peer.channel().signal();
-    peer.join();
+    peer.finish();
 }
 
 void accept_order_peer(Context& context, Channel& channel) {
@@ -283,9 +279,7 @@ void accept_timeout(Context& context) {
     Wire wire(context, context.accept(listener, spec));
     peer.channel().wait();
     ping_pong(wire, true, 3);
-    peer.channel().wait();
-    peer.channel().signal();
-    peer.join();
+    peer.finish();
 }
 
 void connect_to_nobody(Context& context) {

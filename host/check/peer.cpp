@@ -122,6 +122,12 @@ void Peer::join() {
     require(WEXITSTATUS(status) == 0, fmt::format("the peer process ended with exit code {}", WEXITSTATUS(status)));
 }
 
+void Peer::finish() {
+    channel().wait();
+    channel().signal();
+    join();
+}
+
 std::string Peer::unexpected_death() {
     // A crash takes its time to become visible here: the core is written first.
     for (int turn = 0; turn < 20; ++turn) {
@@ -179,9 +185,7 @@ EndpointHandle Link::meet(Context& context, ListenerHandle& listener, Peer& peer
 }
 
 void Link::finish() {
-    peer.channel().wait();
-    peer.channel().signal();
-    peer.join();
+    peer.finish();
 }
 
 Joined::Joined(Context& context, Channel& its_channel)

@@ -60,6 +60,8 @@ public:
     void go_on();
     // Waits for its end; ends the test if it did not end well.
     void join();
+    // The usual end: waits until the peer has done its part, lets it go, and joins it.
+    void finish();
 
     // "the peer process crashed with SIGSEGV", if a peer of this process died and no test killed it; else empty.
     [[nodiscard]] static std::string unexpected_death();

@@ -532,9 +532,7 @@ template <const Load& load> void many(Context& context) {
         wires.emplace_back(context, context.accept(listener, spec));
     }
     load.run(context, wires, true);
-    peer.channel().wait();
-    peer.channel().signal();
-    peer.join();
+    peer.finish();
 }
 
 template <const Load& load> void many_peer(Context& context, Channel& channel) {

@@ -115,9 +115,7 @@ void longer_params(Context& context) {
     Wire wire(context, context.own(endpoint));
     wire.send_message(1, 64);
     wire.recv_message(2, 64);
-    peer.channel().wait();
-    peer.channel().signal();
-    peer.join();
+    peer.finish();
 }
 
 // The host's table may be longer, too, and may have no log.

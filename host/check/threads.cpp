@@ -133,9 +133,7 @@ void control_beside_accept(Context& context) {
         wire.close();
     });
     require(traffic.done_within(context.hang_limit()), "an endpoint is held up while another thread is in accept");
-    peer.channel().wait();
-    peer.channel().signal();
-    peer.join();
+    peer.finish();
     context.table().interrupt_listener(waiting.get(), IPCMARK_CANCELLED);
     require(accepting.done_within(context.hang_limit()), "accept did not return after an interrupt");
     context.expect(status, IPCMARK_CANCELLED, waiting.get(), "an interrupted accept");
