@@ -281,6 +281,11 @@ void WorkerEndpoints::start_threads(const std::string& address) {
     const unsigned count = job_.threads();
     const std::string role = role_name(job_.role);
     const std::string remedy = std::string(thread_remedy) + (count > 1 ? ", or lower --concurrency" : "");
+    // Their stacks are the memory that the text of the error needs.
+    const auto end_threads = [this] {
+        end_what_waits();
+        threads_.clear();
+    };
     threads_.reserve(count);
     try {
         while (threads_.size() < count) {
@@ -293,14 +298,12 @@ void WorkerEndpoints::start_threads(const std::string& address) {
         const std::error_code cause =
             refused != nullptr ? refused->code() : std::make_error_code(std::errc::not_enough_memory);
         const std::size_t started = threads_.size();
-        end_what_waits();
-        threads_.clear(); // their stacks are the memory that the text below needs
+        end_threads();
         throw RunError(fmt::format("cannot start thread {} of {} in the {} worker: {}{}", started + 1, count, role,
                                    cause.message(), remedy));
     }
     if (!can_map(memory_of_a_module + count * memory_of_a_thread)) {
-        end_what_waits();
-        threads_.clear();
+        end_threads();
         throw RunError(
             fmt::format("the {} threads of the {} worker leave no memory to work in{}", count, role, remedy));
     }
