@@ -6,97 +6,87 @@
 
 #include <ipcmark/run.hpp>
 
-#include <atomic>
 #include <cerrno>
-#include <cstdint>
 #include <cstring>
 #include <system_error>
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 namespace ipcmark::host {
 
 namespace {
 
-// A handler can reach nothing but globals.
-std::atomic<int> received{0};
-std::atomic<int> wake_descriptor{-1};
-static_assert(std::atomic<int>::is_always_lock_free);
-
-void wake() noexcept {
-    const std::uint64_t one = 1;
-    [[maybe_unused]] const auto written = ::write(wake_descriptor.load(), &one, sizeof one);
+bool is_ignored(int signal) {
+    struct sigaction action {};
+    return ::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
-extern "C" void ipcmark_on_signal(int signal) {
-    const int saved_errno = errno;
-    int none = 0;
-    if (!received.compare_exchange_strong(none, signal))
-        ::_exit(exit_by_signal(signal));
-    wake();
-    errno = saved_errno;
+sigset_t signals_to_watch() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    // What was ignored stays so: nohup.
+    for (const int signal : {SIGHUP, SIGTSTP})
+        if (!is_ignored(signal))
+            sigaddset(&signals, signal);
+    return signals;
 }
 
-extern "C" void ipcmark_on_terminal_stop(int) {
-    const int saved_errno = errno;
-    signal_workers(SIGSTOP);
-    ::kill(::getpid(), SIGSTOP);
-    signal_workers(SIGCONT); // when this process goes on
-    errno = saved_errno;
+UniqueFd checked(int descriptor, const char* what) {
+    if (descriptor < 0) {
+        const int error = errno;
+        throw RunError(fmt::format("cannot make {}: {}{}", what, std::strerror(error), limit_remedy(error)));
+    }
+    return UniqueFd(descriptor);
 }
 
 } // namespace
 
-Interrupt::Interrupt() {
-    received = 0;
-    wake_descriptor = ::eventfd(0, EFD_CLOEXEC);
-    if (wake_descriptor < 0) {
-        const int error = errno;
-        throw RunError(fmt::format("cannot make an eventfd: {}{}", std::strerror(error), limit_remedy(error)));
-    }
-    // Stopping runs callbacks, which no signal handler may.
+Interrupt::Interrupt() : watched_(signals_to_watch()) {
+    signals_ = checked(::signalfd(-1, &watched_, SFD_CLOEXEC | SFD_NONBLOCK), "a signalfd");
+    end_ = checked(::eventfd(0, EFD_CLOEXEC), "an eventfd");
+    // Before the thread, which inherits it.
+    ::pthread_sigmask(SIG_BLOCK, &watched_, &mask_before_);
     try {
-        waiter_ = std::thread([this] {
-            std::uint64_t count = 0;
-            while (::read(wake_descriptor.load(), &count, sizeof count) < 0 && errno == EINTR) {
-            }
-            if (received != 0)
-                source_.request_stop();
-        });
+        watcher_ = std::thread([this] { watch(); });
     } catch (const std::system_error& error) {
-        ::close(wake_descriptor.exchange(-1));
+        ::pthread_sigmask(SIG_SETMASK, &mask_before_, nullptr);
         throw RunError(fmt::format("cannot start a thread: {}{}", error.code().message(), thread_remedy));
     }
-    struct sigaction action {};
-    action.sa_handler = ipcmark_on_signal;
-    action.sa_flags = SA_RESTART;
-    sigemptyset(&action.sa_mask);
-    ::sigaction(SIGINT, &action, &old_interrupt_);
-    ::sigaction(SIGTERM, &action, &old_terminate_);
-    ::sigaction(SIGHUP, &action, &old_hang_up_);
-    action.sa_handler = ipcmark_on_terminal_stop;
-    ::sigaction(SIGTSTP, &action, &old_stop_);
-    // What was ignored stays so: nohup.
-    if (old_hang_up_.sa_handler == SIG_IGN)
-        ::sigaction(SIGHUP, &old_hang_up_, nullptr);
-    if (old_stop_.sa_handler == SIG_IGN)
-        ::sigaction(SIGTSTP, &old_stop_, nullptr);
 }
 
 Interrupt::~Interrupt() {
-    ::sigaction(SIGINT, &old_interrupt_, nullptr);
-    ::sigaction(SIGTERM, &old_terminate_, nullptr);
-    ::sigaction(SIGHUP, &old_hang_up_, nullptr);
-    ::sigaction(SIGTSTP, &old_stop_, nullptr);
-    wake();
-    waiter_.join();
-    ::close(wake_descriptor.exchange(-1));
+    ::eventfd_write(end_.get(), 1);
+    watcher_.join();
+    ::pthread_sigmask(SIG_SETMASK, &mask_before_, nullptr);
 }
 
-int Interrupt::signal() const noexcept {
-    return received;
+void Interrupt::watch() {
+    pollfd entries[] = {{signals_.get(), POLLIN, 0}, {end_.get(), POLLIN, 0}};
+    while (entries[1].revents == 0) {
+        signalfd_siginfo info{};
+        while (::read(signals_.get(), &info, sizeof info) == sizeof info)
+            handle(static_cast<int>(info.ssi_signo));
+        ::poll(entries, 2, -1);
+    }
+}
+
+void Interrupt::handle(int signal) {
+    if (signal == SIGTSTP) {
+        signal_workers(SIGSTOP);
+        ::raise(SIGSTOP); // not kill: another thread might take it, and this one go on for a moment
+        signal_workers(SIGCONT);
+    } else if (received_ == 0) {
+        received_ = signal;
+        source_.request_stop();
+    } else {
+        ::_exit(exit_by_signal(signal));
+    }
 }
 
 } // namespace ipcmark::host

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "run/unique_fd.hpp"
+
+#include <atomic>
 #include <stop_token>
 #include <thread>
 
@@ -9,10 +12,12 @@
 namespace ipcmark::host {
 
 // While it lives, the first SIGINT, SIGTERM or SIGHUP asks for a stop, and the second ends the process at once with
-// 128 + the signal's number; and a stop from the terminal stops the workers, too, until the program goes on. One at a
-// time in a process. Children started meanwhile get the default handling.
+// 128 + the signal's number; and a stop from the terminal stops the workers, too, until the program goes on. To be made
+// before any other thread, by the thread that ends it, once at a time in a process. Children started meanwhile inherit
+// these signals as blocked unless they are started with a mask of their own.
 class Interrupt {
 public:
+    // Throws RunError.
     Interrupt();
     ~Interrupt();
     Interrupt(const Interrupt&) = delete;
@@ -20,15 +25,21 @@ public:
 
     [[nodiscard]] std::stop_token token() const { return source_.get_token(); }
     // The signal that came, or 0.
-    [[nodiscard]] int signal() const noexcept;
+    [[nodiscard]] int signal() const noexcept { return received_; }
 
 private:
+    // A thread that reads signals as messages, rather than handlers of them: what a stop calls may not be called by a
+    // handler, and the thread sanitizer holds a handler back until the call that it interrupts returns.
+    void watch();
+    void handle(int signal);
+
+    sigset_t watched_;
+    sigset_t mask_before_{};
+    UniqueFd signals_;
+    UniqueFd end_;
+    std::atomic<int> received_{0};
     std::stop_source source_;
-    struct sigaction old_interrupt_ {};
-    struct sigaction old_terminate_ {};
-    struct sigaction old_hang_up_ {};
-    struct sigaction old_stop_ {};
-    std::thread waiter_;
+    std::thread watcher_;
 };
 
 // The exit code that shells know for a program that a signal ended.

@@ -29,7 +29,7 @@ TEST_CASE("the first signal asks for a stop") {
         const Interrupt interrupt;
         CHECK(interrupt.signal() == 0);
         CHECK_FALSE(interrupt.token().stop_requested());
-        ::raise(signal);
+        ::kill(::getpid(), signal);
         CHECK(stops_soon(interrupt.token()));
         CHECK(interrupt.signal() == signal);
     }
@@ -49,8 +49,11 @@ TEST_CASE("the second signal ends the process at once") {
     REQUIRE(child >= 0);
     if (child == 0) {
         const Interrupt interrupt;
-        ::raise(SIGTERM);
-        ::raise(SIGINT);
+        ::kill(::getpid(), SIGTERM);
+        if (!stops_soon(interrupt.token()))
+            ::_exit(0);
+        ::kill(::getpid(), SIGINT);
+        std::this_thread::sleep_for(std::chrono::seconds(120));
         ::_exit(0);
     }
     int status = 0;
@@ -81,11 +84,48 @@ TEST_CASE("where no thread can be started, what is short of is said") {
     CHECK(WEXITSTATUS(status) == 0);
 }
 
+TEST_CASE("two signals at once end the process") {
+    const pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        const Interrupt interrupt;
+        ::kill(::getpid(), SIGTERM);
+        ::kill(::getpid(), SIGINT);
+        std::this_thread::sleep_for(std::chrono::seconds(120));
+        ::_exit(0);
+    }
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    REQUIRE(WIFEXITED(status));
+    const int code = WEXITSTATUS(status); // whichever comes second
+    CHECK((code == exit_by_signal(SIGINT) || code == exit_by_signal(SIGTERM)));
+}
+
+TEST_CASE("what is ignored stays ignored, but for an interrupt and an end") {
+    for (const int signal : {SIGHUP, SIGTSTP}) {
+        const auto before = ::signal(signal, SIG_IGN);
+        {
+            const Interrupt interrupt;
+            ::kill(::getpid(), signal);
+            ::kill(::getpid(), SIGINT);
+            CHECK(stops_soon(interrupt.token()));
+            CHECK(interrupt.signal() == SIGINT);
+        }
+        ::signal(signal, before);
+    }
+}
+
 TEST_CASE("afterwards signals do what they did before") {
-    struct sigaction before {};
-    struct sigaction after {};
-    ::sigaction(SIGINT, nullptr, &before);
-    { const Interrupt interrupt; }
-    ::sigaction(SIGINT, nullptr, &after);
-    CHECK(before.sa_handler == after.sa_handler);
+    const pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        ::signal(SIGTERM, SIG_DFL);
+        { const Interrupt interrupt; }
+        ::kill(::getpid(), SIGTERM);
+        ::_exit(0);
+    }
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    REQUIRE(WIFSIGNALED(status));
+    CHECK(WTERMSIG(status) == SIGTERM);
 }
