@@ -36,14 +36,15 @@ void ping_pong(Wire& wire, bool first, std::uint64_t rounds, std::uint64_t from 
 }
 
 void limits(Context& context) {
-    const auto first = context.limits();
-    const auto second = context.limits();
-    require(first.max_message_size >= 1, "max_message_size is 0");
-    require(first.max_message_size == second.max_message_size, "limits gives another max_message_size the second time");
-    require(std::memchr(first.reason, '\0', sizeof first.reason) != nullptr, "the reason has no NUL");
-    require(std::strpbrk(first.reason, "\n\r") == nullptr, "the reason has a line feed");
-    require(first.max_message_size > (std::uint64_t{1} << 40) || first.reason[0] != '\0',
-            "max_message_size is limited and no reason says by what");
+    // Not the same each time: the memory that is available is a limit, too.
+    for (int i = 0; i < 2; ++i) {
+        const auto limits = context.limits();
+        require(limits.max_message_size >= 1, "max_message_size is 0");
+        require(std::memchr(limits.reason, '\0', sizeof limits.reason) != nullptr, "the reason has no NUL");
+        require(std::strpbrk(limits.reason, "\n\r") == nullptr, "the reason has a line feed");
+        require(limits.max_message_size > (std::uint64_t{1} << 40) || limits.reason[0] != '\0',
+                "max_message_size is limited and no reason says by what");
+    }
 }
 
 void listen_and_close(Context& context) {
@@ -514,7 +515,7 @@ void sent_before_close_peer(Context& context, Channel& channel) {
 
 constexpr std::array tests{
     Test{.id = "lifecycle.limits",
-         .proves = "limits answers at once, the same each time, and says what sets the largest message.",
+         .proves = "limits answers at once, as often as it is asked, and says what sets the largest message.",
          .run = limits,
          .peers = Peers::none},
     Test{.id = "lifecycle.listen_and_close",

@@ -202,7 +202,7 @@ enum {
     IPCMARK_ENDPOINT_LOANED = 1u << 1
 };
 
-/* Filled in by limits. */
+/* Filled in by limits, for the moment: what follows the memory that is available may be another one the next time. */
 typedef struct ipcmark_limits {
     uint32_t size;          /* set by the caller */
     uint32_t max_endpoints; /* 0: no limit but the system's */
