@@ -38,7 +38,7 @@ def test_module_keeps_the_contract(ipcmark, name, options):
     if "host=::1" in options and not has_ipv6():
         pytest.skip("this machine has no IPv6")
     arguments = [word for option in options for word in ("-O", option)]
-    done = ipcmark("check", module, "--json", *arguments, *TESTS, timeout=1500)
+    done = ipcmark("check", module, "--json", *arguments, *TESTS, timeout=1100)
     report = json.loads(done.stdout)
     failed = [test for test in report["tests"] if test["outcome"] not in ("pass", "skip")]
     assert not failed and done.returncode == 0, json.dumps(failed, indent=1)
