@@ -5,6 +5,7 @@ import json
 import os
 
 import pytest
+from support import takes_all_descriptors
 
 LIMIT = 1 << 60
 
@@ -260,6 +261,7 @@ def test_a_working_folder_that_is_gone(ipcmark, arguments):
     assert_refused(ipcmark(*arguments, wrapper=gone), "ipcmark", "working folder", "No such file")
 
 
+@takes_all_descriptors
 @pytest.mark.parametrize("descriptors", [6, 12])
 def test_too_few_descriptors(ipcmark, descriptors):
     """A worker is given low numbers, so that some above them are needed, too."""

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from support import FIXTURES, TIMEOUT_S, build_options, free_port
+from support import FIXTURES, TIMEOUT_S, free_port, takes_all_descriptors
 
 QUICK = ["-i", 300, "-w", 10]
 
@@ -306,12 +306,6 @@ def without_free_descriptors(server):
 def cpu_seconds(process):
     fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-# To look at an object whose type is not in its cache, this sanitizer makes a pipe, and takes it for wrong without one.
-takes_all_descriptors = pytest.mark.skipif(
-    "undefined" in build_options()["b_sanitize"], reason="the sanitizer needs descriptors to look at objects"
-)
 
 
 @takes_all_descriptors
