@@ -5,7 +5,7 @@ import json
 import os
 
 import pytest
-from support import takes_all_descriptors
+from descriptors import takes_all_descriptors
 
 LIMIT = 1 << 60
 

@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 
 import pytest
-from support import FIXTURES, TIMEOUT_S, free_port, takes_all_descriptors
+from descriptors import takes_all_descriptors
+from support import FIXTURES, TIMEOUT_S, free_port
 
 QUICK = ["-i", 300, "-w", 10]
 
