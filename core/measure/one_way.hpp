@@ -28,7 +28,7 @@ template <class Clock, class Port> LoopEnd serve_one_way(const LoopContext& cont
             receiver.finish(nullptr);
             return {status, "recv"};
         }
-        const std::uint64_t now = Clock::now();
+        const std::uint64_t now = Clock::after_loads();
         if (receiver.is_end(payload, size)) [[unlikely]] {
             receiver.finish(payload);
             return {port.end_recv(), "release"};
@@ -57,7 +57,7 @@ template <class Clock> LoopEnd serve_one_way_batched(const LoopContext& context)
             receiver.finish(nullptr);
             return {status != IPCMARK_OK ? status : IPCMARK_INTERNAL, "recv_batch"};
         }
-        const std::uint64_t now = Clock::now();
+        const std::uint64_t now = Clock::after_loads();
         if (const std::size_t taken = receiver.take_batch({messages.data(), received}, now); taken != received)
             [[unlikely]] {
             receiver.finish(static_cast<const std::uint8_t*>(messages[taken].data));

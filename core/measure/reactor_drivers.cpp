@@ -41,7 +41,7 @@ public:
                 if (status != IPCMARK_OK)
                     return finish(status, "try_recv", nullptr);
                 this->note_moved();
-                const std::uint64_t now = echo_ ? 0 : Clock::now();
+                const std::uint64_t now = echo_ ? 0 : Clock::after_loads();
                 if (receiver_.is_end(rx_.data(), size))
                     return finish(IPCMARK_OK, "", rx_.data());
                 if (!echo_) {

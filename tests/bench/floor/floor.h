@@ -65,6 +65,16 @@ FLOOR_INLINE uint64_t floor_stamp(void) {
 #endif
 }
 
+/* What was read before has arrived by then. */
+FLOOR_INLINE uint64_t floor_stamp_after_loads(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_lfence();
+#elif defined(__aarch64__)
+    __asm__ volatile("dsb ld\n\tisb" ::: "memory");
+#endif
+    return floor_stamp();
+}
+
 FLOOR_INLINE void floor_pause(void) {
 #if defined(__x86_64__)
     __builtin_ia32_pause();

@@ -62,7 +62,7 @@ FLOOR_INLINE void loop_receive(struct end* end, const struct floor_run* run, str
     uint64_t now = 0;
     for (uint64_t i = 0; i < run->count; ++i) {
         floor_take(end, message, size, spin);
-        now = floor_stamp();
+        now = floor_stamp_after_loads();
         results->samples[i] = now - floor_get_stamp(message, size);
     }
     results->last = now;
