@@ -22,6 +22,19 @@ bool stops_soon(const std::stop_token& token) {
     return token.stop_requested();
 }
 
+// How a child ends, as waitpid tells it, that does `work`; with 0, if it is done.
+int status_of_child(void (*work)()) {
+    const pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        work();
+        ::_exit(0);
+    }
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    return status;
+}
+
 } // namespace
 
 TEST_CASE("the first signal asks for a stop") {
@@ -45,27 +58,20 @@ TEST_CASE("without a signal there is no stop") {
 }
 
 TEST_CASE("the second signal ends the process at once") {
-    const pid_t child = ::fork();
-    REQUIRE(child >= 0);
-    if (child == 0) {
+    const int status = status_of_child([] {
         const Interrupt interrupt;
         ::kill(::getpid(), SIGTERM);
         if (!stops_soon(interrupt.token()))
             ::_exit(0);
         ::kill(::getpid(), SIGINT);
         std::this_thread::sleep_for(std::chrono::seconds(120));
-        ::_exit(0);
-    }
-    int status = 0;
-    REQUIRE(::waitpid(child, &status, 0) == child);
+    });
     REQUIRE(WIFEXITED(status));
     CHECK(WEXITSTATUS(status) == exit_by_signal(SIGINT));
 }
 
 TEST_CASE("where no thread can be started, what is short of is said") {
-    const pid_t child = ::fork();
-    REQUIRE(child >= 0);
-    if (child == 0) {
+    const int status = status_of_child([] {
         // The limit does not hold for root.
         if (::geteuid() == 0 && ::setuid(65534) != 0)
             ::_exit(2);
@@ -77,25 +83,18 @@ TEST_CASE("where no thread can be started, what is short of is said") {
             ::_exit(std::strstr(error.what(), "ulimit -u") != nullptr ? 0 : 1);
         }
         ::_exit(3);
-    }
-    int status = 0;
-    REQUIRE(::waitpid(child, &status, 0) == child);
+    });
     REQUIRE(WIFEXITED(status));
     CHECK(WEXITSTATUS(status) == 0);
 }
 
 TEST_CASE("two signals at once end the process") {
-    const pid_t child = ::fork();
-    REQUIRE(child >= 0);
-    if (child == 0) {
+    const int status = status_of_child([] {
         const Interrupt interrupt;
         ::kill(::getpid(), SIGTERM);
         ::kill(::getpid(), SIGINT);
         std::this_thread::sleep_for(std::chrono::seconds(120));
-        ::_exit(0);
-    }
-    int status = 0;
-    REQUIRE(::waitpid(child, &status, 0) == child);
+    });
     REQUIRE(WIFEXITED(status));
     const int code = WEXITSTATUS(status); // whichever comes second
     CHECK((code == exit_by_signal(SIGINT) || code == exit_by_signal(SIGTERM)));
@@ -116,16 +115,11 @@ TEST_CASE("what is ignored stays ignored, but for an interrupt and an end") {
 }
 
 TEST_CASE("afterwards signals do what they did before") {
-    const pid_t child = ::fork();
-    REQUIRE(child >= 0);
-    if (child == 0) {
+    const int status = status_of_child([] {
         ::signal(SIGTERM, SIG_DFL);
         { const Interrupt interrupt; }
         ::kill(::getpid(), SIGTERM);
-        ::_exit(0);
-    }
-    int status = 0;
-    REQUIRE(::waitpid(child, &status, 0) == child);
+    });
     REQUIRE(WIFSIGNALED(status));
     CHECK(WTERMSIG(status) == SIGTERM);
 }
