@@ -47,11 +47,12 @@ UniqueFd checked(int descriptor, const char* what) {
 
 } // namespace
 
-Interrupt::Interrupt() : watched_(signals_to_watch()) {
-    signals_ = checked(::signalfd(-1, &watched_, SFD_CLOEXEC | SFD_NONBLOCK), "a signalfd");
+Interrupt::Interrupt() {
+    const sigset_t watched = signals_to_watch();
+    signals_ = checked(::signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK), "a signalfd");
     end_ = checked(::eventfd(0, EFD_CLOEXEC), "an eventfd");
     // Before the thread, which inherits it.
-    ::pthread_sigmask(SIG_BLOCK, &watched_, &mask_before_);
+    ::pthread_sigmask(SIG_BLOCK, &watched, &mask_before_);
     try {
         watcher_ = std::thread([this] { watch(); });
     } catch (const std::system_error& error) {

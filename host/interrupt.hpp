@@ -33,7 +33,6 @@ private:
     void watch();
     void handle(int signal);
 
-    sigset_t watched_;
     sigset_t mask_before_{};
     UniqueFd signals_;
     UniqueFd end_;
