@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "../catch.hpp"
 #include "measure/envelope.hpp"
-#include "measure/pacer.hpp"
 #include "measure/recorder.hpp"
 #include "measure/results_memory.hpp"
 
@@ -172,14 +171,6 @@ TEST_CASE("what fills a message is looked at between its two ends", "[envelope]"
             CHECK_FALSE(body_intact(message.data(), size));
         }
     }
-}
-
-TEST_CASE("a schedule does not drift, whatever its rate", "[pacer]") {
-    // 3 messages a second on a clock of 1 GHz: no whole number of ticks.
-    const Schedule schedule{1000, static_cast<std::uint64_t>(1e9 / 3 * 65536)};
-    CHECK(schedule.due(0) == 1000);
-    const std::uint64_t after_a_day = schedule.due(3 * 86400) - 1000;
-    CHECK(static_cast<double>(after_a_day) == Approx(86400e9).epsilon(1e-9));
 }
 
 TEST_CASE("ticks and nanoseconds convert both ways", "[clock]") {
