@@ -235,7 +235,9 @@ private:
     }
 
     void received(std::size_t size) noexcept {
-        now_ = Clock::now();
+        // Back to back the end of one is the begin of the next, and what is too early cancels out.
+        const bool back_to_back = this->schedule_ == nullptr && this->delay_ticks_ == 0;
+        now_ = back_to_back ? Clock::now() : Clock::after_loads();
         take(size);
         ++awaited_;
         this->cpus_.look();

@@ -92,7 +92,8 @@ public:
     }
 
 private:
-    enum class Pacing { closed_loop, open_loop };
+    // Whether the next round trip begins with the end of the last: its reading of the clock is then the next one's too.
+    enum class Pacing { back_to_back, delayed, open_loop };
 
     LoopEnd exchange(Recorder& recorder, std::uint64_t first, std::uint64_t last, std::uint64_t deadline,
                      const Schedule* schedule) {
@@ -102,8 +103,10 @@ private:
             return {};
         if (settings_.window != 1)
             return windowed(recorder, first, last, deadline, schedule);
-        return schedule != nullptr ? one_by_one<Pacing::open_loop>(recorder, first, last, deadline, schedule)
-                                   : one_by_one<Pacing::closed_loop>(recorder, first, last, deadline, schedule);
+        if (schedule != nullptr)
+            return one_by_one<Pacing::open_loop>(recorder, first, last, deadline, schedule);
+        return delay_ticks_ != 0 ? one_by_one<Pacing::delayed>(recorder, first, last, deadline, schedule)
+                                 : one_by_one<Pacing::back_to_back>(recorder, first, last, deadline, schedule);
     }
 
     // A reply that is recorded when the next message is on its way: the peer works meanwhile, so that recording one
@@ -133,7 +136,7 @@ private:
         std::uint64_t sequence_ = 0;
     };
 
-    // The closed loop is the hot path of most runs: it has no branch that only the open loop needs.
+    // Back to back is the hot path of most runs: it has no branch that only the others need.
     template <Pacing pacing>
     LoopEnd one_by_one(Recorder& recorder, std::uint64_t first, std::uint64_t last, std::uint64_t deadline,
                        [[maybe_unused]] const Schedule* schedule) {
@@ -160,8 +163,8 @@ private:
             std::size_t size = 0;
             if (const auto status = port_.begin_recv(payload, size); status != IPCMARK_OK) [[unlikely]]
                 return {status, "recv"};
-            // In the closed loop the end of one is the begin of the next, and what is too early cancels out.
-            const std::uint64_t now = pacing == Pacing::open_loop ? Clock::after_loads() : Clock::now();
+            // Where the end of one is the begin of the next, what is too early cancels out.
+            const std::uint64_t now = pacing == Pacing::back_to_back ? Clock::now() : Clock::after_loads();
             if (check_echo(payload, size, sequence, begin)) [[likely]] {
                 if constexpr (pacing == Pacing::open_loop) {
                     recorder.record(origin, now, sequence - first);
@@ -176,7 +179,9 @@ private:
             if (overtime.is_over(now) || stop().load(std::memory_order_relaxed) != 0) [[unlikely]]
                 break;
             begin = now;
-            if (delay_ticks_ != 0 && sequence + 1 != last) [[unlikely]] {
+            if constexpr (pacing == Pacing::delayed) {
+                if (sequence + 1 == last)
+                    break;
                 late.settle();
                 if (now + delay_ticks_ >= deadline)
                     break;
@@ -230,7 +235,7 @@ private:
             std::size_t size = 0;
             if (const auto status = port_.begin_recv(payload, size); status != IPCMARK_OK) [[unlikely]]
                 return {status, "recv"};
-            now = Clock::now();
+            now = schedule != nullptr ? Clock::after_loads() : Clock::now(); // as in one_by_one
             const std::uint64_t begin = stamps_[awaited % window];
             if (check_echo(payload, size, awaited, begin)) [[likely]] {
                 recorder.record(schedule != nullptr ? schedule->due(awaited - first) : begin, now, awaited - first);

@@ -4,8 +4,10 @@
  * own clock, processor and checksum of the message. Tests compare the host's result with what the witness saw. On
  * demand it misbehaves in ways that a host must notice.
  */
+#include "late_lines.h"
 #include "record.h"
 
+#include <ipcmark/ext/batch.h>
 #include <ipcmark/ext/pollfd.h>
 #include <ipcmark/module.h>
 
@@ -36,7 +38,16 @@ enum {
     OPTION_MEET,
     OPTION_SLOW_CLOSE,
     OPTION_STRAY_TO,
+    OPTION_LATE_REPLY,
+    OPTION_LATE_REQUEST,
     OPTION_COUNT
+};
+
+static const ipcmark_choice late_choices[] = {
+    {.name = "off", .help = "no such lines"},
+    {.name = "not-read", .help = "they leave the caches, and nobody reads them"},
+    {.name = "read", .help = "they are read, and not waited for"},
+    {.name = "awaited", .help = "they are read and waited for"},
 };
 
 static const ipcmark_option options[OPTION_COUNT] = {
@@ -78,6 +89,18 @@ static const ipcmark_option options[OPTION_COUNT] = {
      .type = IPCMARK_TYPE_I64,
      .default_text = "-1",
      .help = "the client's thread goes to this CPU before its message 50, wherever it was placed; -1: it stays"},
+    {.name = "late-reply",
+     .type = IPCMARK_TYPE_ENUM,
+     .choice_count = sizeof late_choices / sizeof *late_choices,
+     .choices = late_choices,
+     .default_text = "off",
+     .help = "what happens to the lines of late_lines.h at the end of each receiving call of the client"},
+    {.name = "late-request",
+     .type = IPCMARK_TYPE_ENUM,
+     .choice_count = sizeof late_choices / sizeof *late_choices,
+     .choices = late_choices,
+     .default_text = "off",
+     .help = "the same of the server"},
 };
 
 struct ipcmark_listener {
@@ -102,6 +125,8 @@ struct ipcmark_endpoint {
     uint64_t meet;
     int64_t stray_to;
     int has_arrived;
+    uint64_t late_reading;
+    void* late_lines; /* NULL: off */
     uint64_t slow_close_ns;
     unsigned char* copy; /* room for a falsified message */
     struct witness_log* log;
@@ -242,6 +267,11 @@ static ipcmark_status make_endpoint(int socket, const ipcmark_endpoint_params* p
     endpoint->stall_ns = params->values[OPTION_STALL].as.u64;
     endpoint->slow_close_ns = params->values[OPTION_SLOW_CLOSE].as.u64;
     endpoint->log = open_log(params->values[OPTION_LOG].as.string, &endpoint->log_bytes);
+    const uint64_t late = params->values[is_server ? OPTION_LATE_REQUEST : OPTION_LATE_REPLY].as.u64;
+    if (late != LATE_OFF) {
+        endpoint->late_reading = late;
+        endpoint->late_lines = make_late_lines();
+    }
     *out = endpoint;
     return IPCMARK_OK;
 }
@@ -324,6 +354,7 @@ static void close_(ipcmark_endpoint* endpoint) {
     close(endpoint->socket);
     if (endpoint->log != NULL)
         munmap(endpoint->log, endpoint->log_bytes);
+    free(endpoint->late_lines);
     free(endpoint->copy);
     free(endpoint);
 }
@@ -405,10 +436,12 @@ static ipcmark_status recv_with(ipcmark_endpoint* endpoint, void* data, size_t c
     const uint64_t begin_ns = now_ns();
     if (endpoint->interrupted != IPCMARK_OK)
         return fail(endpoint->interrupted, "interrupted");
+    /* Who sleeps in the kernel comes back to a processor that does not run ahead: nothing would be late. */
+    const int polls = endpoint->late_lines != NULL && endpoint->is_server && flags == 0;
     ssize_t done;
     do
-        done = recv(endpoint->socket, data, capacity, MSG_TRUNC | flags);
-    while (done < 0 && errno == EINTR);
+        done = recv(endpoint->socket, data, capacity, MSG_TRUNC | flags | (polls ? MSG_DONTWAIT : 0));
+    while (done < 0 && (errno == EINTR || (polls && errno == EAGAIN && endpoint->interrupted == IPCMARK_OK)));
     if (done < 0 && errno == EAGAIN && flags != 0 && endpoint->interrupted == IPCMARK_OK)
         return IPCMARK_WOULD_BLOCK;
     ipcmark_status status = IPCMARK_OK;
@@ -427,6 +460,8 @@ static ipcmark_status recv_with(ipcmark_endpoint* endpoint, void* data, size_t c
                                                       .checksum = status == IPCMARK_OK ? checksum(data, *size) : 0,
                                                       .status = status,
                                                       .is_server = endpoint->is_server});
+    if (endpoint->late_lines != NULL)
+        read_late_lines(endpoint->late_lines, endpoint->late_reading); /* last: to look at a clock is to wait */
     return status;
 }
 
@@ -452,7 +487,30 @@ static ipcmark_status arm(ipcmark_endpoint* endpoint, uint32_t directions, uint3
 static const ipcmark_ext_pollfd pollfd_table = {
     .size = sizeof(ipcmark_ext_pollfd), .get_fd = get_fd, .try_send = try_send, .try_recv = try_recv, .arm = arm};
 
+static ipcmark_status send_batch(ipcmark_endpoint* endpoint, const ipcmark_tx_message* messages, size_t count,
+                                 size_t* sent) {
+    (void)count;
+    const ipcmark_status status = send_(endpoint, messages[0].data, messages[0].size);
+    *sent = status == IPCMARK_OK ? 1 : 0;
+    return status;
+}
+
+static ipcmark_status recv_batch(ipcmark_endpoint* endpoint, ipcmark_rx_message* messages, size_t count,
+                                 size_t* received) {
+    (void)count;
+    size_t size = 0;
+    const ipcmark_status status = recv_(endpoint, messages[0].data, messages[0].capacity, &size);
+    messages[0].size = size;
+    *received = status == IPCMARK_OK ? 1 : 0;
+    return status;
+}
+
+static const ipcmark_ext_batch batch_table = {
+    .size = sizeof(ipcmark_ext_batch), .max_batch = 1, .send_batch = send_batch, .recv_batch = recv_batch};
+
 static const void* get_extension(const char* id) {
+    if (strcmp(id, IPCMARK_EXT_BATCH) == 0)
+        return &batch_table;
     return strcmp(id, IPCMARK_EXT_POLLFD) == 0 ? &pollfd_table : NULL;
 }
 
