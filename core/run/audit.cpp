@@ -120,6 +120,15 @@ AuditCheck sequence(const DirectionResult& result, const ModuleIdentity* module)
     return check;
 }
 
+// Messages that were due in the time of the run and never sent: a rate beyond reach leaves them.
+std::uint64_t never_sent(const DirectionResult& result, const TestPlan& plan) {
+    if (!plan.rate_per_second || !plan.duration || result.partial)
+        return 0;
+    const double due = *plan.rate_per_second * std::chrono::duration<double>(*plan.duration).count();
+    const double left = due - static_cast<double>(result.delivery.sent);
+    return left >= plan.concurrency + 1.0 ? static_cast<std::uint64_t>(left) : 0;
+}
+
 // The rate at which messages were sent, to the moment at which the next one would be due: the way of the last message
 // is no part of the schedule.
 AuditCheck offered_rate(const DirectionResult& result, const TestPlan& plan, std::uint64_t sending_ns) {
@@ -128,6 +137,13 @@ AuditCheck offered_rate(const DirectionResult& result, const TestPlan& plan, std
     constexpr double few = 1000;
     constexpr double late_intervals = 10;
     const auto sent = static_cast<double>(result.delivery.sent);
+    // However many were sent in time: those that were not are in no percentile.
+    if (const auto missing = static_cast<double>(never_sent(result, plan)); missing != 0) {
+        check.value = sent / (sent + missing);
+        check.expectation = "1: every message that was due was sent";
+        check.verdict = CheckVerdict::suspicious;
+        return check;
+    }
     if (!plan.rate_per_second || sent < 2 * late_intervals)
         return check;
     const double intervals = static_cast<double>(sending_ns) / 1e9 * *plan.rate_per_second + 1;
@@ -137,15 +153,6 @@ AuditCheck offered_rate(const DirectionResult& result, const TestPlan& plan, std
         check.expectation = fmt::format("at least {:.2f} of the rate asked for, with {} messages", least, sent);
     check.verdict = verdict(check.value >= least);
     return check;
-}
-
-// Messages that were due in the time of the run and never sent: a rate beyond reach leaves them.
-std::uint64_t never_sent(const DirectionResult& result, const TestPlan& plan) {
-    if (!plan.rate_per_second || !plan.duration || result.partial)
-        return 0;
-    const double due = *plan.rate_per_second * std::chrono::duration<double>(*plan.duration).count();
-    const double left = due - static_cast<double>(result.delivery.sent);
-    return left >= plan.concurrency + 1.0 ? static_cast<std::uint64_t>(left) : 0;
 }
 
 struct SpinningThreads {

@@ -3,6 +3,7 @@
 #include "run/audit.hpp"
 
 #include <algorithm>
+#include <string_view>
 
 using namespace ipcmark;
 
@@ -21,6 +22,13 @@ DirectionResult result_of(const Sides& sides) {
     return result;
 }
 
+AuditCheck check_of(const DirectionResult& result, const AuditInput& input, std::string_view id) {
+    const auto checks = audit(result, input);
+    const auto found = std::find_if(checks.begin(), checks.end(), [&](const auto& check) { return check.id == id; });
+    REQUIRE(found != checks.end());
+    return *found;
+}
+
 CheckVerdict shared_cpu(const Sides& sides, std::size_t common_cpus, const ModuleIdentity* module = nullptr) {
     const TestPlan plan;
     const RunClock clock;
@@ -29,9 +37,25 @@ CheckVerdict shared_cpu(const Sides& sides, std::size_t common_cpus, const Modul
     input.clock = &clock;
     input.module = module;
     input.common_cpus = common_cpus;
-    const auto checks = audit(result_of(sides), input);
-    return std::find_if(checks.begin(), checks.end(), [](const auto& check) { return check.id == "shared-cpu"; })
-        ->verdict;
+    return check_of(result_of(sides), input, "shared-cpu").verdict;
+}
+
+enum class Ended { by_itself, by_a_fault };
+
+// 1,000 messages a second for a second; `sent` of them were sent, in `sending` from the first to the last.
+AuditCheck offered_rate(std::uint64_t sent, std::chrono::milliseconds sending, Ended ended = Ended::by_itself) {
+    TestPlan plan;
+    plan.rate_per_second = 1000;
+    plan.duration = std::chrono::seconds(1);
+    const RunClock clock;
+    DirectionResult result;
+    result.delivery.sent = sent;
+    result.partial = ended == Ended::by_a_fault;
+    AuditInput input;
+    input.plan = &plan;
+    input.clock = &clock;
+    input.sending_ns = static_cast<std::uint64_t>(std::chrono::nanoseconds(sending).count());
+    return check_of(result, input, "offered-rate");
 }
 
 } // namespace
@@ -71,4 +95,17 @@ TEST_CASE("a round trip agrees with its rate, the pauses between messages left o
     // A pause that is in no window of the endpoint's, or a latency that holds the pause, is told of.
     input.endpoint_pauses_ns = 0;
     CHECK(audit(result, input).front().verdict == CheckVerdict::suspicious);
+}
+
+TEST_CASE("messages that were due and never sent are told of, at whatever rate the others went") {
+    using std::chrono::milliseconds;
+    CHECK(offered_rate(1000, milliseconds(999)).verdict == CheckVerdict::ok);
+    CHECK(offered_rate(1000, milliseconds(1999)).verdict == CheckVerdict::suspicious);
+    // All in time until the last of them; and too few for a rate.
+    for (const std::uint64_t sent : {995U, 10U}) {
+        const AuditCheck check = offered_rate(sent, milliseconds(sent - 1));
+        CHECK(check.verdict == CheckVerdict::suspicious);
+        CHECK(check.value == Approx(static_cast<double>(sent) / 1000));
+    }
+    CHECK(offered_rate(10, milliseconds(9), Ended::by_a_fault).verdict == CheckVerdict::not_applicable);
 }
