@@ -11,12 +11,19 @@ from itertools import pairwise
 
 import pytest
 from support import MECHANISMS, TIMEOUT_S, measuring_workers
+from witness import Event
 
 MODES = ["--blocking", "--async"]
 
 
 def checks_of(result):
     return {check["id"]: check for check in result["audit"]}
+
+
+def never_sent(result):
+    """How many messages of an open loop the result says were due and had not been sent."""
+    said = [re.search(r"; (\d+) messages that were due had not been sent", w["cause"]) for w in result["warnings"]]
+    return sum(int(match[1]) for match in said if match)
 
 
 @pytest.mark.parametrize("mechanism", MECHANISMS)
@@ -150,9 +157,13 @@ def test_what_is_due_in_a_stall_at_the_end_is_measured_too(ipcmark, witness, mod
         *["-s", 64, "-d", "500ms", "-w", 50, "--rate", 1000, direction, mode],
     )
     result = document["results"][0][f"{direction[2:].replace('-', '_')}_results"]
-    assert result["throughput"]["total_messages"] == 500
     late = sum(count for low, _, count in result["latency"]["histogram"] if low >= 20_000_000)
-    assert late >= 80
+    left = never_sent(document["results"][0])
+    assert result["throughput"]["total_messages"] + left == 500
+    assert late + left >= 80
+    # On a machine that itself pauses some may be left, when what is late has had its second; the end message came then.
+    sends = witness.of(Event.SEND, is_server=False)
+    assert left == 0 or sends[-1].begin_ns - sends[50].begin_ns >= 1_450_000_000
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -167,9 +178,7 @@ def test_a_rate_beyond_reach_does_not_run_for_ever(ipcmark, mode, direction):
     measured = result[f"{direction[2:].replace('-', '_')}_results"]
     assert not measured["partial"]
     assert 0 < measured["throughput"]["total_messages"] < 20_000_000 / 2
-    (warning,) = [warning for warning in result["warnings"] if warning["code"] == "offered-rate"]
-    never_sent = int(re.search(r"; (\d+) messages that were due had not been sent", warning["cause"])[1])
-    assert never_sent == pytest.approx(20_000_000 - measured["throughput"]["total_messages"], abs=2)
+    assert never_sent(result) == pytest.approx(20_000_000 - measured["throughput"]["total_messages"], abs=2)
 
 
 @pytest.mark.parametrize("count", [25, 2000])

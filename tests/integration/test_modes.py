@@ -71,7 +71,7 @@ def test_an_adaptive_wait_uses_the_cpu_where_a_blocked_one_sleeps(ipcmark, mecha
     def server_cpu_ns(policy):
         document = ipcmark.measure(
             *["-m", mechanism, mode, "--wait", policy, "--round-trip"],
-            *["--send-delay", "2ms", "-d", "200ms", "-w", 2],
+            *["--send-delay", "2ms", "-i", 100, "-w", 2],
         )
         server = document["results"][0]["round_trip_results"]["server"]
         return server["user_time_ns"] + server["system_time_ns"]
