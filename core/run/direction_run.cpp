@@ -2,6 +2,7 @@
 #include "run/direction_run.hpp"
 
 #include "run/assemble.hpp"
+#include "run/patient_clock.hpp"
 #include "run/probe.hpp"
 #include "run/progress_watch.hpp"
 #include "run/rfc3339.hpp"
@@ -28,13 +29,14 @@ constexpr auto set_up_limit = 15s;        // above the time-out of accept and co
 constexpr auto better_word_limit = 300ms; // for the other side to name the real cause
 constexpr auto stop_flag_limit = 1s;      // for a loop to see the stop flag by itself
 // A virtual machine may have a CPU taken away for seconds. A worker that was on it is not lossy, hung or healthy: it is
-// late, and judged by these only after more than that.
+// late, and judged by these only after more than that. (Where all stand still no time passes: see PatientClock.)
 constexpr auto drain_limit = 6s; // for the server to take what the client has sent, while nothing arrives
 constexpr auto obey_limit = 6s;  // for a loop to end after an interrupt (100 ms by the ABI), or a process that dies
 constexpr auto leave_limit = 8s; // for a worker to close everything and end
 constexpr auto set_up_obey_limit = 1s;
 constexpr auto tick = 50ms;
 constexpr auto streaming_tick = 5ms;
+static_assert(tick < PatientClock::longest_step);
 
 struct Side {
     Role role;
@@ -92,15 +94,15 @@ private:
     // ------------------------------------------------------------------------------------------- the main loop
 
     void loop() {
-        const auto set_up_end = SteadyClock::now() + set_up_limit;
+        const auto set_up_end = clock_.elapsed() + set_up_limit;
         while (!over()) {
             wait_and_handle();
-            watch_.look();
+            if (watch_.look())
+                last_move_ = clock_.elapsed();
             if (drain_)
                 drain_->drain();
-            const auto now = SteadyClock::now();
             if (!measuring_) {
-                if (now > set_up_end) {
+                if (clock_.elapsed() > set_up_end) {
                     awaiting_other_side_ = false;
                     note_stuck(fmt::format("module '{}' hangs: {} does not return", plan_.mechanism, pending_call()));
                 }
@@ -108,8 +110,8 @@ private:
                     return;
                 continue;
             }
-            report_progress(now);
-            check_time(now);
+            report_progress();
+            check_time();
         }
         // The run was ended for it.
         if (watch_.broken() && !cause_.found())
@@ -126,7 +128,7 @@ private:
     }
 
     bool waited_for_better_word() {
-        const auto now = SteadyClock::now();
+        const auto now = clock_.elapsed();
         if (!cause_seen_at_)
             cause_seen_at_ = now;
         if (awaiting_other_side_)
@@ -142,14 +144,17 @@ private:
         return "accept, in the server worker,";
     }
 
-    void check_time(SteadyClock::time_point now) {
+    // How long nothing at all has moved, warm-up included.
+    [[nodiscard]] std::chrono::nanoseconds idle() const { return clock_.elapsed() - last_move_; }
+
+    void check_time() {
         if (watch_.broken())
             memory_.header().stop.store(1, std::memory_order_relaxed);
         if (stop_asked_ || out_of_time_ || watch_.broken()) {
-            interrupt_after(now, stop_seen_at_, stop_flag_limit);
+            interrupt_after(stop_seen_at_, stop_flag_limit);
             return;
         }
-        if (plan_.timeout.count() > 0 && now > measuring_since_ + plan_.timeout) {
+        if (plan_.timeout.count() > 0 && SteadyClock::now() > measuring_since_ + plan_.timeout) {
             out_of_time_ = true;
             memory_.header().stop.store(1, std::memory_order_relaxed);
             cause_.note(CauseKind::fault, fmt::format("the run took longer than its time-out of {}; what was measured "
@@ -157,7 +162,7 @@ private:
                                                       format_duration(plan_.timeout)));
             return;
         }
-        if (const auto limit = stall_limit(request_.client_job); watch_.idle() > limit) {
+        if (const auto limit = stall_limit(request_.client_job); idle() > limit) {
             note_stuck(fmt::format("no message has moved for {}: module '{}' is stuck (a lost message, or a window or "
                                    "message that does not fit its buffers, does that)",
                                    format_duration(std::chrono::floor<std::chrono::seconds>(limit)), plan_.mechanism));
@@ -165,12 +170,12 @@ private:
         }
         // A worker that was stopped moves nothing, which is no fault of the module's, and loses nothing: its messages
         // wait.
-        if (watch_.idle() > drain_limit && tell_of_stopped_worker())
+        if (idle() > drain_limit && tell_of_stopped_worker())
             return;
-        if (client_.finished && !server_.finished && watch_.idle() > drain_limit) {
+        if (client_.finished && !server_.finished && idle() > drain_limit) {
             // The end message did not arrive; what else did not is counted as lost.
             interrupt(server_);
-            if (watch_.idle() > drain_limit + obey_limit)
+            if (idle() > drain_limit + obey_limit)
                 cause_.note(CauseKind::fault,
                             fmt::format("module '{}' does not come back from an interrupted receive", plan_.mechanism));
         }
@@ -205,8 +210,8 @@ private:
         return side != nullptr;
     }
 
-    void interrupt_after(SteadyClock::time_point now, std::optional<SteadyClock::time_point>& since,
-                         std::chrono::nanoseconds grace) {
+    void interrupt_after(std::optional<std::chrono::nanoseconds>& since, std::chrono::nanoseconds grace) {
+        const auto now = clock_.elapsed();
         if (!since)
             since = now;
         if (now < *since + grace)
@@ -222,11 +227,12 @@ private:
         if (side.interrupted || side.gone)
             return;
         side.interrupted = true;
-        interrupted_at_ = SteadyClock::now();
+        interrupted_at_ = clock_.elapsed();
         side.link->channel().send({{"type", "interrupt"}});
     }
 
-    void report_progress(SteadyClock::time_point now) {
+    void report_progress() {
+        const auto now = SteadyClock::now();
         if (!request_.observer->wants_progress() || now < next_report_)
             return;
         next_report_ = now + 100ms;
@@ -253,6 +259,7 @@ private:
             entries[count++] = {stop_event_.get(), POLLIN, 0};
         const auto wait = drain_ && measuring_ ? streaming_tick : tick;
         poll(entries.data(), count, static_cast<int>(wait.count()));
+        clock_.look();
         if (!stop_asked_ && request_.stop.stop_requested()) {
             stop_asked_ = true;
             outcome_.interrupted = true;
@@ -391,7 +398,7 @@ private:
         leaving_ = true;
         for (Side* side : {&server_, &client_})
             side->link->channel().send({{"type", "exit"}});
-        wait_until_gone(SteadyClock::now() + leave_limit);
+        wait_until_gone(clock_.elapsed() + leave_limit);
         for (Side* side : {&server_, &client_}) {
             if (side->gone)
                 continue;
@@ -400,7 +407,7 @@ private:
                                                       plan_.mechanism, role_name(side->role)));
         }
         // Until they are dead they may still write what is read next; those of another program are sent at their end.
-        wait_until_gone(SteadyClock::now() + obey_limit);
+        wait_until_gone(clock_.elapsed() + obey_limit);
         give_up_silent_server();
     }
 
@@ -415,13 +422,13 @@ private:
             cause_.note(CauseKind::death, fmt::format("the server at {} does not answer any more", address));
     }
 
-    void wait_until_gone(SteadyClock::time_point end) {
-        while (!(server_.gone && client_.gone) && SteadyClock::now() < end)
+    void wait_until_gone(std::chrono::nanoseconds end) {
+        while (!(server_.gone && client_.gone) && clock_.elapsed() < end)
             wait_and_handle();
     }
 
-    void wait_until_finished(SteadyClock::time_point end) {
-        while (!(server_.finished && client_.finished) && SteadyClock::now() < end)
+    void wait_until_finished(std::chrono::nanoseconds end) {
+        while (!(server_.finished && client_.finished) && clock_.elapsed() < end)
             wait_and_handle();
     }
 
@@ -475,16 +482,18 @@ private:
     std::optional<SampleDrain> drain_;
     Side server_{Role::server, nullptr};
     Side client_{Role::client, nullptr};
+    PatientClock clock_; // of all limits but the user's own
+    std::chrono::nanoseconds last_move_{0};
     FailureCause cause_;
-    std::optional<SteadyClock::time_point> cause_seen_at_;
+    std::optional<std::chrono::nanoseconds> cause_seen_at_;
     bool awaiting_other_side_ = false;
     bool measuring_ = false;
     SteadyClock::time_point measuring_since_{};
     SteadyClock::time_point next_report_{};
     bool stop_asked_ = false;
     bool out_of_time_ = false;
-    std::optional<SteadyClock::time_point> stop_seen_at_;
-    SteadyClock::time_point interrupted_at_{};
+    std::optional<std::chrono::nanoseconds> stop_seen_at_;
+    std::chrono::nanoseconds interrupted_at_{};
     bool leaving_ = false;
     bool stop_told_ = false; // that a worker is stopped was logged
     DirectionOutcome outcome_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/module_probe.hpp"
 
+#include "run/patient_clock.hpp"
 #include "run/stop_event.hpp"
 #include "run/worker_process.hpp"
 
@@ -19,9 +20,10 @@ namespace ipcmark {
 namespace {
 
 using namespace std::chrono_literals;
-using SteadyClock = std::chrono::steady_clock;
 constexpr auto answer_limit = 10s; // for each job
-constexpr int most_crashes = 32;   // of one module, before it is not asked again
+constexpr auto tick = 100ms;
+static_assert(tick < PatientClock::longest_step);
+constexpr int most_crashes = 32; // of one module, before it is not asked again
 constexpr int no_results = -1;
 
 using Jobs = std::span<const WorkerJob* const>;
@@ -48,8 +50,7 @@ public:
     // The answer about the next job; none if the worker has ended, or does not answer before the time is over or a
     // stop is asked for.
     std::optional<Objection> answer() {
-        const auto end = SteadyClock::now() + answer_limit;
-        for (;;) {
+        for (PatientClock clock;; clock.look()) {
             // The state of the process is read first: what it said before it ended is then in the channel. A child of
             // it may hold the channel open.
             ended_ = worker_.ended();
@@ -57,15 +58,14 @@ public:
                 if (text_field(*message, "type") == "probed")
                     return Objection{text_field(*message, "error"), message->at("failed").as_bool()};
             }
-            const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - SteadyClock::now());
-            if (ended_ || left <= 0ms || question_.stop.stop_requested())
+            if (ended_ || clock.elapsed() >= answer_limit || question_.stop.stop_requested())
                 return std::nullopt;
             std::array<pollfd, 3> entries{{{worker_.channel().descriptor(), POLLIN, 0},
                                            {worker_.pidfd(), POLLIN, 0},
                                            {question_.stop_event.descriptor(), POLLIN, 0}}};
             if (worker_.channel().closed())
                 entries[0].fd = -1;
-            poll(entries.data(), entries.size(), static_cast<int>(left.count()));
+            poll(entries.data(), entries.size(), static_cast<int>(tick.count()));
         }
     }
 

@@ -5,6 +5,7 @@
 #include "run/plan_limits.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace ipcmark {
 
@@ -25,7 +26,7 @@ std::chrono::nanoseconds stall_limit(const WorkerJob& job) {
 
 ProgressWatch::ProgressWatch(const ResultsMemory& memory, const WorkerJob& job) : memory_(memory), job_(job) {}
 
-void ProgressWatch::look() {
+bool ProgressWatch::look() {
     const bool arrivals_here = job_.direction == Direction::round_trip || memory_.shape().shared_with_peer != 0;
     const Role arriving = job_.direction == Direction::round_trip ? Role::client : Role::server;
     std::uint64_t messages = 0;
@@ -49,32 +50,29 @@ void ProgressWatch::look() {
                  static_cast<std::uint64_t>(server.phase.load(std::memory_order_relaxed));
     }
     const auto now = Clock::now();
-    if (moved != moved_) {
-        moved_ = moved;
-        last_move_ = now;
-    }
     messages_ = messages;
-    if (messages == 0)
-        return;
+    if (messages != 0)
+        follow_rate(before, now);
+    return moved != std::exchange(moved_, moved);
+}
+
+// The looks took place between these two moments.
+void ProgressWatch::follow_rate(Clock::time_point before, Clock::time_point now) {
     if (begin_ == Clock::time_point{}) {
         begin_ = slice_begin_ = before;
-        slice_messages_ = messages;
+        slice_messages_ = messages_;
         return;
     }
     // A shorter slice would make a burst after a pause look like a rate, and one of few messages would count a whole
     // one that took longer than the slice.
     constexpr std::uint64_t fewest_messages = 20;
     const auto slice = now - slice_begin_;
-    if (slice < 100ms || messages < slice_messages_ + fewest_messages)
+    if (slice < 100ms || messages_ < slice_messages_ + fewest_messages)
         return;
-    slice_rate_ = static_cast<double>(messages - slice_messages_ - 1) / std::chrono::duration<double>(slice).count();
+    slice_rate_ = static_cast<double>(messages_ - slice_messages_ - 1) / std::chrono::duration<double>(slice).count();
     peak_ = std::max(peak_, slice_rate_);
     slice_begin_ = before;
-    slice_messages_ = messages;
-}
-
-std::chrono::nanoseconds ProgressWatch::idle() const {
-    return Clock::now() - last_move_;
+    slice_messages_ = messages_;
 }
 
 Progress ProgressWatch::progress() const {

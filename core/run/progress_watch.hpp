@@ -21,12 +21,10 @@ class ProgressWatch {
 public:
     ProgressWatch(const ResultsMemory& memory, const WorkerJob& job);
 
-    // Looks at the counters now.
-    void look();
+    // Looks at the counters now. True if anything at all has moved since the last look, warm-up included.
+    bool look();
     // Measured messages that have arrived (sent ones, where the arrivals are counted on another machine).
     [[nodiscard]] std::uint64_t messages() const noexcept { return messages_; }
-    // How long nothing at all has moved, warm-up included.
-    [[nodiscard]] std::chrono::nanoseconds idle() const;
     // Whether an endpoint has ended by a fault.
     [[nodiscard]] bool broken() const noexcept { return broken_; }
     [[nodiscard]] double peak_messages_per_second() const noexcept { return peak_; }
@@ -35,12 +33,13 @@ public:
 
 private:
     using Clock = std::chrono::steady_clock;
+    void follow_rate(Clock::time_point before, Clock::time_point now);
+
     const ResultsMemory& memory_;
     const WorkerJob& job_;
     std::uint64_t messages_ = 0;
     bool broken_ = false;
     std::uint64_t moved_ = 0; // sum of all counters, to see that something moves
-    Clock::time_point last_move_ = Clock::now();
     Clock::time_point begin_{};
     Clock::time_point slice_begin_{};
     std::uint64_t slice_messages_ = 0;

@@ -175,6 +175,7 @@ private:
         ProgressWatch watch(memory, job);
         const std::chrono::nanoseconds limit = stall_limit(job) + end_limit;
         auto last_word = SteadyClock::now();
+        auto last_move = last_word;
         bool broken = false;
         for (;;) {
             if (stop_.stop_requested())
@@ -194,10 +195,11 @@ private:
                 worker.end(); // what it leaves is sent next
                 return "killed: the run was ended";
             }
-            watch.look();
+            if (watch.look())
+                last_move = SteadyClock::now();
             if (watch.broken() && !std::exchange(broken, true))
                 worker.channel().send({{"type", "interrupt"}});
-            const std::chrono::nanoseconds silence = std::min(watch.idle(), SteadyClock::now() - last_word);
+            const std::chrono::nanoseconds silence = SteadyClock::now() - std::max(last_move, last_word);
             if (silence > limit)
                 throw SilentClient(
                     fmt::format("nothing has moved for {}, and the client does not end it: its connection "

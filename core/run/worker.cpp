@@ -5,6 +5,7 @@
 #include "run/control_channel.hpp"
 #include "run/hex.hpp"
 #include "run/message_memory.hpp"
+#include "run/patient_clock.hpp"
 #include "run/placement.hpp"
 #include "run/probe.hpp"
 #include "run/scratch_dir.hpp"
@@ -90,7 +91,7 @@ public:
             } else if (type == "exit") {
                 ask_for_interrupt();
                 post(&Worker::leaving_, true);
-                if (job.valid() && job.wait_for(2s) != std::future_status::ready)
+                if (job.valid() && !ends_soon(job))
                     _exit(1); // the module does not come back
                 return 0;
             }
@@ -104,6 +105,17 @@ private:
 
     [[nodiscard]] static std::string no_thread(const std::string& where, const std::system_error& error) {
         return fmt::format("cannot start a thread in {}: {}{}", where, error.code().message(), thread_remedy);
+    }
+
+    static bool ends_soon(const std::future<void>& job) {
+        constexpr auto limit = 2s;
+        constexpr auto tick = 50ms;
+        static_assert(tick < PatientClock::longest_step);
+        for (PatientClock clock; clock.elapsed() < limit; clock.look()) {
+            if (job.wait_for(tick) == std::future_status::ready)
+                return true;
+        }
+        return false;
     }
 
     void do_job() {

@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
-from support import DURATIONS, FIXTURES, MECHANISMS, TIMEOUT_S, build_options, measuring_workers
+from support import DURATIONS, FIXTURES, MECHANISMS, TIMEOUT_S, build_options, measuring_workers, workers_of
+from witness import Event
 
 WAITS = ["block", "spin"]
 
@@ -166,6 +167,30 @@ def test_ctrl_z_stops_the_workers_too_until_the_run_goes_on(ipcmark):
     os.kill(run.pid, signal.SIGINT)
     run.wait(timeout=TIMEOUT_S)
     assert document_of(ipcmark)["results"][0]["round_trip_results"]["latency"]["total_samples"] > 100
+
+
+def test_a_time_in_which_nobody_runs_is_none_of_the_workers(ipcmark, witness):
+    """Nor of a virtual machine's that is moved: what they have for their end is of a time in which all go on."""
+    run = ipcmark.start(
+        "run", *witness.arguments(slow_close="1500ms"), "-s", 64, "-i", 200, "--round-trip", "-q", "-o", "r.json"
+    )
+    deadline = time.monotonic() + TIMEOUT_S
+    while not any(record.event == Event.CLOSE for record in witness.records()):
+        assert time.monotonic() < deadline and run.poll() is None
+        time.sleep(0.01)
+    all_of_them = [run.pid, *workers_of(run)]
+    assert len(all_of_them) == 3
+    for pid in all_of_them:
+        os.kill(pid, signal.SIGSTOP)
+    wait_for_states(all_of_them, "T")
+    time.sleep(9)
+    # First the one who waits: in its first look it finds nobody gone.
+    for pid in all_of_them:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+    run.wait(timeout=TIMEOUT_S)
+    assert (run.returncode, run.stderr.read()) == (0, "")
+    assert not document_of(ipcmark)["results"][0]["round_trip_results"]["partial"]
 
 
 @pytest.mark.parametrize("mechanism", MECHANISMS)
