@@ -4,6 +4,7 @@
 import json
 import signal
 import time
+from pathlib import Path
 
 import pytest
 from support import FIXTURES, TIMEOUT_S, free_port
@@ -36,6 +37,19 @@ def test_all_runs_in_the_predecessors_order(ipc_benchmark):
     assert [result["mechanism"] for result in document["results"]] == [
         *["UnixDomainSocket", "SharedMemory", "TcpSocket", "PosixMessageQueue"]
     ]
+
+
+def test_a_buffer_beyond_the_systems_limit_is_cut_for_sockets_and_said_to_be(ipc_benchmark):
+    limits = [int(Path(f"/proc/sys/net/core/{name}_max").read_text()) for name in ("wmem", "rmem")]
+    asked = 2 * max(limits)
+    done = ipc_benchmark(
+        "-m", "uds", "tcp", "shm", *QUICK, "--buffer-size", asked, "--schema", "ipcmark", "-o", "r.json"
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"--buffer-size is cut to {min(limits)} bytes for uds and tcp" in done.stderr
+    document = json.loads((ipc_benchmark.folder / "r.json").read_text())
+    sizes = [result["test_config"]["buffer_size"] for result in document["results"]]
+    assert sizes == [min(limits), min(limits), asked]
 
 
 def test_quiet_prints_nothing(ipc_benchmark):
