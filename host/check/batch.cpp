@@ -2,6 +2,7 @@
 // The extension ipcmark.batch/1: several messages a call.
 #include "host/check/allocation_count.hpp"
 #include "host/check/peer.hpp"
+#include "host/check/silence.hpp"
 #include "host/check/task.hpp"
 #include "host/check/waiting_call.hpp"
 
@@ -48,6 +49,7 @@ public:
         return status;
     }
 
+    [[nodiscard]] Context& context() const { return wire_.context(); }
     [[nodiscard]] const AllocationCount& allocations() const { return made_; }
 
     // Sends messages `from` to `from + count - 1` in as few calls as it takes; each has the size that `size` gives.
@@ -95,10 +97,9 @@ std::size_t mixed_size(std::uint64_t i) {
     return 1 + static_cast<std::size_t>(i * 7919 % 500);
 }
 
-void order_flow(Wire& wire, bool sends) {
-    Batcher batcher(wire);
-    const auto count = wire.context().long_run(6000);
-    const auto largest = static_cast<std::size_t>(wire.context().at_most(4096));
+void move_in_order(Batcher& batcher, bool sends) {
+    const auto count = batcher.context().long_run(6000);
+    const auto largest = static_cast<std::size_t>(batcher.context().at_most(4096));
     const auto fit = [&](std::uint64_t i) { return std::min(mixed_size(i), largest); };
     std::uint64_t done = 0;
     for (std::size_t turn = 0; done < count; ++turn) {
@@ -113,7 +114,21 @@ void order_flow(Wire& wire, bool sends) {
         }
     }
 }
+
+void order_flow(Wire& wire, bool sends) {
+    Batcher batcher(wire);
+    move_in_order(batcher, sends);
+}
 constexpr Flow order{.spec = {}, .run = order_flow};
+
+// Thousands: what is said of every thousandth is said in a measurement, too.
+void quiet_flow(Wire& wire, bool sends) {
+    Batcher batcher(wire);
+    Silence silence;
+    move_in_order(batcher, sends);
+    silence.require("send_batch and recv_batch");
+}
+constexpr Flow quiet{.spec = {}, .run = quiet_flow};
 
 void lean_flow(Wire& wire, bool sends) {
     Batcher batcher(wire);
@@ -351,6 +366,12 @@ constexpr std::array tests{
              "Of a batch with a message that does not fit its buffer no other is lost, and that one not in silence.",
          .run = truncation,
          .peer = truncation_peer,
+         .capabilities = dependable,
+         .extension = id},
+    Test{.id = "batch.hot_is_quiet",
+         .proves = "send_batch and recv_batch neither log nor print: what they do is measured.",
+         .run = run_flow<quiet>,
+         .peer = peer_flow<quiet>,
          .capabilities = dependable,
          .extension = id},
     Test{.id = "batch.hot_does_not_allocate",

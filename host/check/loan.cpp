@@ -2,6 +2,7 @@
 // The extension ipcmark.loan/1: messages written and read in place.
 #include "host/check/allocation_count.hpp"
 #include "host/check/peer.hpp"
+#include "host/check/silence.hpp"
 #include "host/check/waiting_call.hpp"
 
 #include <ipcmark/ext/loan.h>
@@ -36,6 +37,7 @@ public:
     [[nodiscard]] ipcmark_status try_release(std::uint64_t token) {
         return counted("release", [&] { return table_.release(wire_.get(), token); });
     }
+    [[nodiscard]] Context& context() const { return wire_.context(); }
     [[nodiscard]] const AllocationCount& allocations() const { return made_; }
 
     ipcmark_loan loan(std::size_t size) {
@@ -111,14 +113,27 @@ void in_place_flow(Wire& wire, bool begins) {
 }
 constexpr Flow in_place{.spec = loaned_spec, .run = in_place_flow};
 
-void stream_flow(Wire& wire, bool sends) {
-    Lender lender(wire);
-    const auto size = static_cast<std::size_t>(wire.context().at_most(1024));
-    for (std::uint64_t i = 0; i < wire.context().rounds(10'000); ++i) {
+void move_stream(Lender& lender, bool sends) {
+    const auto size = static_cast<std::size_t>(lender.context().at_most(1024));
+    for (std::uint64_t i = 0; i < lender.context().rounds(10'000); ++i) {
         sends ? lender.send(i, size) : lender.recv(i, size);
     }
 }
+
+void stream_flow(Wire& wire, bool sends) {
+    Lender lender(wire);
+    move_stream(lender, sends);
+}
 constexpr Flow stream{.spec = loaned_spec, .run = stream_flow};
+
+// Thousands: what is said of every thousandth is said in a measurement, too.
+void quiet_flow(Wire& wire, bool sends) {
+    Lender lender(wire);
+    Silence silence;
+    move_stream(lender, sends);
+    silence.require("the functions of the loan extension");
+}
+constexpr Flow quiet{.spec = loaned_spec, .run = quiet_flow};
 
 void lean_flow(Wire& wire, bool begins) {
     Lender lender(wire);
@@ -372,6 +387,12 @@ constexpr std::array tests{
          .proves = "An endpoint can be closed while a loan and a taken message are out.",
          .run = close_with_tokens,
          .peer = close_with_tokens_peer,
+         .extension = id},
+    Test{.id = "loan.hot_is_quiet",
+         .proves = "The functions of the loan extension neither log nor print: what they do is measured.",
+         .run = run_flow<quiet>,
+         .peer = peer_flow<quiet>,
+         .capabilities = dependable,
          .extension = id},
     Test{.id = "loan.hot_does_not_allocate",
          .proves = "Lending and taking neither allocate nor free nor map memory: what they do is measured.",

@@ -3,6 +3,7 @@
 #include "host/check/allocation_count.hpp"
 #include "host/check/blocked.hpp"
 #include "host/check/peer.hpp"
+#include "host/check/silence.hpp"
 #include "host/check/task.hpp"
 #include "host/check/waiting_call.hpp"
 
@@ -79,6 +80,7 @@ public:
         Sandbox::step("poll for a wake-up");
         overslept_ = poll_patiently({&entry, 1}, wire_.context().hang_limit()) != 1;
     }
+    [[nodiscard]] Context& context() const { return wire_.context(); }
     [[nodiscard]] const AllocationCount& allocations() const { return made_; }
 
     // Repeats `attempt` until it need not wait.
@@ -236,13 +238,26 @@ void wake_ups_flow(Wire& wire, bool begins) {
 }
 constexpr Flow wake_ups{.spec = polled_spec, .run = wake_ups_flow};
 
-void order_flow(Wire& wire, bool sends) {
-    Polled polled(wire);
-    for (std::uint64_t i = 0; i < wire.context().long_run(6000); ++i) {
+void move_in_order(Polled& polled, bool sends) {
+    for (std::uint64_t i = 0; i < polled.context().long_run(6000); ++i) {
         sends ? polled.send(i, 64) : polled.recv(i, 64);
     }
 }
+
+void order_flow(Wire& wire, bool sends) {
+    Polled polled(wire);
+    move_in_order(polled, sends);
+}
 constexpr Flow order{.spec = polled_spec, .run = order_flow};
+
+// Thousands: what is said of every thousandth is said in a measurement, too.
+void quiet_flow(Wire& wire, bool sends) {
+    Polled polled(wire);
+    Silence silence;
+    move_in_order(polled, sends);
+    silence.require("try_send, try_recv and arm");
+}
+constexpr Flow quiet{.spec = polled_spec, .run = quiet_flow};
 
 // The sender fills the transport and waits for room again and again.
 void room_flow(Wire& wire, bool sends) {
@@ -590,6 +605,12 @@ constexpr std::array tests{
          .proves = "A message larger than any buffer goes over in parts, by repeated calls, and arrives whole.",
          .run = run_flow<large>,
          .peer = peer_flow<large>,
+         .capabilities = dependable,
+         .extension = id},
+    Test{.id = "pollfd.hot_is_quiet",
+         .proves = "try_send, try_recv and arm neither log nor print: what they do is measured.",
+         .run = run_flow<quiet>,
+         .peer = peer_flow<quiet>,
          .capabilities = dependable,
          .extension = id},
     Test{.id = "pollfd.hot_does_not_allocate",
