@@ -175,7 +175,7 @@ def test_a_time_in_which_nobody_runs_is_none_of_the_workers(ipcmark, witness):
         "run", *witness.arguments(slow_close="1500ms"), "-s", 64, "-i", 200, "--round-trip", "-q", "-o", "r.json"
     )
     deadline = time.monotonic() + TIMEOUT_S
-    while not any(record.event == Event.CLOSE for record in witness.records()):
+    while not witness.has_seen(Event.CLOSE):
         assert time.monotonic() < deadline and run.poll() is None
         time.sleep(0.01)
     all_of_them = [run.pid, *workers_of(run)]

@@ -77,6 +77,10 @@ class Witness:
             found.append(record)
         return sorted(found, key=lambda record: record.begin_ns)
 
+    def has_seen(self, event):
+        """Whether there was a call of this kind yet; to be asked while others are being written down."""
+        return any(values[5] == event for values in RECORD.iter_unpack(self.path.read_bytes()[HEADER.size :]))
+
     def of(self, event, *, is_server):
         """Successful calls of one kind by one side, in order of time."""
         return [r for r in self.records() if r.event == event and r.is_server == is_server and r.status == 0]
