@@ -423,6 +423,25 @@ void idle_endpoint_peer(Context& context, Channel& channel) {
     joined.finish();
 }
 
+void idle_listener(Context& context) {
+    const auto spec = fitted(context, {});
+    const auto listener = context.listen(1, spec.max_message_size);
+    const auto where = context.address(listener);
+    std::this_thread::sleep_for(long_silence);
+    Peer peer(context);
+    peer.channel().put(Setup{spec.mirrored(), 0});
+    peer.channel().put_bytes(where);
+    Wire wire(context, context.accept(listener, spec));
+    ping_pong(wire, true, 2);
+    peer.finish();
+}
+
+void idle_listener_peer(Context& context, Channel& channel) {
+    Joined joined(context, channel);
+    ping_pong(joined.wire, false, 2);
+    joined.finish();
+}
+
 // Connects with `params` to a listener that need not accept; the endpoint, if there is one, is closed at once.
 ipcmark_status connect_with(Context& context, const Address& where, const ipcmark_endpoint_params& params) {
     ipcmark_endpoint* endpoint = nullptr;
@@ -590,6 +609,10 @@ constexpr std::array tests{
              "waits as long as it likes.",
          .run = idle_endpoint,
          .peer = idle_endpoint_peer},
+    Test{.id = "lifecycle.idle_listener",
+         .proves = "A listener to which nobody comes for three seconds accepts who comes then.",
+         .run = idle_listener,
+         .peer = idle_listener_peer},
     Test{.id = "lifecycle.errors_have_text",
          .proves = "last_error tells the status and one line of text after a failure, for that is all the user gets.",
          .run = errors_have_text},

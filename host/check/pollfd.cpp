@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <thread>
 
 #include <fmt/format.h>
 #include <poll.h>
@@ -237,6 +238,28 @@ void wake_ups_flow(Wire& wire, bool begins) {
     }
 }
 constexpr Flow wake_ups{.spec = polled_spec, .run = wake_ups_flow};
+
+// As lifecycle.idle_endpoint, for whoever watches the descriptors of an endpoint.
+void idle_endpoint(Context& context) {
+    Link link(context, fitted(context, polled_spec));
+    Polled polled(link.wire);
+    for (std::uint64_t i = 0; i < 2; ++i) {
+        polled.send(i, 64);
+        polled.recv(i, 64);
+    }
+    link.finish();
+}
+
+void idle_endpoint_peer(Context& context, Channel& channel) {
+    Joined joined(context, channel);
+    Polled polled(joined.wire);
+    polled.recv(0, 64);
+    polled.send(0, 64);
+    polled.recv(1, 64);
+    std::this_thread::sleep_for(3s);
+    polled.send(1, 64);
+    joined.finish();
+}
 
 void move_in_order(Polled& polled, bool sends) {
     for (std::uint64_t i = 0; i < polled.context().long_run(6000); ++i) {
@@ -581,6 +604,11 @@ constexpr std::array tests{
          .proves = "An armed endpoint on which nothing happens lets its reactor sleep.",
          .run = idle,
          .peer = idle_peer,
+         .extension = id},
+    Test{.id = "pollfd.idle_endpoint",
+         .proves = "An endpoint in a reactor on which nothing moves for three seconds works after them.",
+         .run = idle_endpoint,
+         .peer = idle_endpoint_peer,
          .extension = id},
     Test{.id = "pollfd.wake_ups",
          .proves =
