@@ -126,7 +126,9 @@ std::uint64_t never_sent(const DirectionResult& result, const TestPlan& plan) {
         return 0;
     const double due = *plan.rate_per_second * std::chrono::duration<double>(*plan.duration).count();
     const double left = due - static_cast<double>(result.delivery.sent);
-    return left >= plan.concurrency + 1.0 ? static_cast<std::uint64_t>(left) : 0;
+    // Intervals are rounded up, to a part of a tick: in an hour that is more than a message.
+    constexpr double rounding = 1e-5;
+    return left >= plan.concurrency + 1.0 + rounding * due ? static_cast<std::uint64_t>(left) : 0;
 }
 
 // The rate at which messages were sent, to the moment at which the next one would be due: the way of the last message

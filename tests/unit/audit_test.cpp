@@ -43,10 +43,11 @@ CheckVerdict shared_cpu(const Sides& sides, std::size_t common_cpus, const Modul
 enum class Ended { by_itself, by_a_fault };
 
 // 1,000 messages a second for a second; `sent` of them were sent, in `sending` from the first to the last.
-AuditCheck offered_rate(std::uint64_t sent, std::chrono::milliseconds sending, Ended ended = Ended::by_itself) {
+AuditCheck offered_rate(std::uint64_t sent, std::chrono::milliseconds sending, Ended ended = Ended::by_itself,
+                        std::chrono::seconds duration = std::chrono::seconds(1)) {
     TestPlan plan;
     plan.rate_per_second = 1000;
-    plan.duration = std::chrono::seconds(1);
+    plan.duration = duration;
     const RunClock clock;
     DirectionResult result;
     result.delivery.sent = sent;
@@ -107,5 +108,9 @@ TEST_CASE("messages that were due and never sent are told of, at whatever rate t
         CHECK(check.verdict == CheckVerdict::suspicious);
         CHECK(check.value == Approx(static_cast<double>(sent) / 1000));
     }
+    // In an hour the rounding of the intervals may take a few.
+    constexpr auto hour = std::chrono::hours(1);
+    CHECK(offered_rate(3'599'990, hour, Ended::by_itself, hour).verdict == CheckVerdict::ok);
+    CHECK(offered_rate(3'599'900, hour, Ended::by_itself, hour).verdict == CheckVerdict::suspicious);
     CHECK(offered_rate(10, milliseconds(9), Ended::by_a_fault).verdict == CheckVerdict::not_applicable);
 }
