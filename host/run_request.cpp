@@ -5,7 +5,7 @@
 #include "host/stand_alone.hpp"
 #include "host/suite_file.hpp"
 
-#include <ipcmark/module_kit/system_value.hpp>
+#include <ipcmark/module_kit/socket_buffer.hpp>
 #include <ipcmark/units.hpp>
 
 #include <algorithm>
@@ -64,14 +64,20 @@ void check_use(Program program, const OptionUse& use, std::vector<std::string>& 
 // The predecessor left it to the kernel to cut the buffers of its sockets to the system's limits in silence; its
 // drop-in does it itself and says so. (ipcmark takes it for a mistake.)
 void cut_socket_buffers(RunRequest& request) {
-    constexpr std::uint64_t kernels_default{212992}; // where a container does not show the limit
-    const auto limit_of = [=](const char* path) { return kit::read_system_number(path).value_or(kernels_default); };
-    const auto limit = std::min(limit_of("/proc/sys/net/core/wmem_max"), limit_of("/proc/sys/net/core/rmem_max"));
+    std::vector<TestPlan*> asking;
+    for (TestPlan& test : request.plan.tests)
+        if (test.buffer_size_bytes && (test.mechanism == "uds" || test.mechanism == "tcp"))
+            asking.push_back(&test);
+    if (asking.empty())
+        return;
+    const auto limit_of = [](kit::BufferSide side) {
+        return kit::socket_buffer_limit(side).value_or(kit::usual_socket_buffer_limit);
+    };
+    const auto limit = std::min(limit_of(kit::BufferSide::send), limit_of(kit::BufferSide::receive));
     bool is_cut = false;
-    for (TestPlan& test : request.plan.tests) {
-        const bool has_sockets = test.mechanism == "uds" || test.mechanism == "tcp";
-        if (has_sockets && test.buffer_size_bytes && *test.buffer_size_bytes > limit) {
-            test.buffer_size_bytes = limit;
+    for (TestPlan* test : asking) {
+        if (*test->buffer_size_bytes > limit) {
+            test->buffer_size_bytes = limit;
             is_cut = true;
         }
     }

@@ -40,7 +40,7 @@ constexpr std::uint64_t largest_packet = 4u << 20;
 std::uint64_t packet_limit(const Options& options) {
     const auto asked = std::max(options.bytes(option_send_buffer),
                                 options.bytes(option_send_buffer) != 0 ? 0 : options.bytes(option_buffer));
-    const auto buffer = asked != 0 ? asked : read_system_number("/proc/sys/net/core/wmem_max").value_or(212992);
+    const auto buffer = asked != 0 ? asked : socket_buffer_limit(BufferSide::send).value_or(usual_socket_buffer_limit);
     return std::min(2 * buffer - packet_overhead, largest_packet);
 }
 

@@ -36,6 +36,13 @@ inline std::uint64_t socket_buffer(int fd, BufferSide side) {
                                           : socket_option<int>(fd, SOL_SOCKET, SO_RCVBUF, "SO_RCVBUF"));
 }
 
+// What may be asked for, in bytes; nothing where a container does not show it.
+inline std::optional<std::uint64_t> socket_buffer_limit(BufferSide side) {
+    return read_system_number(side == BufferSide::send ? "/proc/sys/net/core/wmem_max" : "/proc/sys/net/core/rmem_max");
+}
+// What it is where nobody has changed it.
+inline constexpr std::uint64_t usual_socket_buffer_limit = 212992;
+
 // Asks for a buffer of `bytes` and makes sure that it was granted: the kernel itself cuts it to its limit in silence.
 inline void set_socket_buffer(int fd, BufferSide side, std::uint64_t bytes, const ipcmark_host* host) {
     const bool sending = side == BufferSide::send;
@@ -45,7 +52,7 @@ inline void set_socket_buffer(int fd, BufferSide side, std::uint64_t bytes, cons
                                        " bytes: the limit " + limit_name + " is " + limit +
                                        "; raise it with sysctl -w " + limit_name + "=" + std::to_string(bytes));
     };
-    const auto limit = read_system_number(sending ? "/proc/sys/net/core/wmem_max" : "/proc/sys/net/core/rmem_max");
+    const auto limit = socket_buffer_limit(side);
     if (bytes > INT_MAX / 2) {
         refuse(limit ? std::to_string(*limit) : "less");
     }
