@@ -121,12 +121,8 @@ void order_flow(Wire& wire, bool sends) {
 }
 constexpr Flow order{.spec = {}, .run = order_flow};
 
-// Thousands: what is said of every thousandth is said in a measurement, too.
 void quiet_flow(Wire& wire, bool sends) {
-    Batcher batcher(wire);
-    Silence silence;
-    move_in_order(batcher, sends);
-    silence.require("send_batch and recv_batch");
+    move_in_silence(wire, sends, move_in_order, "send_batch and recv_batch");
 }
 constexpr Flow quiet{.spec = {}, .run = quiet_flow};
 

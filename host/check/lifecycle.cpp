@@ -405,9 +405,7 @@ void close_under_stream_peer(Context& context, Channel& channel) {
     joined.finish();
 }
 
-// Long enough for whoever takes silence for an end; one side sits in recv, the other in no call.
-constexpr auto long_silence = 3s;
-
+// One side sits in recv, the other in no call.
 void idle_endpoint(Context& context) {
     Link link(context, fitted(context, {}));
     ping_pong(link.wire, true, 4);
@@ -432,14 +430,8 @@ void idle_listener(Context& context) {
     peer.channel().put(Setup{spec.mirrored(), 0});
     peer.channel().put_bytes(where);
     Wire wire(context, context.accept(listener, spec));
-    ping_pong(wire, true, 2);
+    ping_pong(wire, true, 3);
     peer.finish();
-}
-
-void idle_listener_peer(Context& context, Channel& channel) {
-    Joined joined(context, channel);
-    ping_pong(joined.wire, false, 2);
-    joined.finish();
 }
 
 // Connects with `params` to a listener that need not accept; the endpoint, if there is one, is closed at once.
@@ -612,7 +604,7 @@ constexpr std::array tests{
     Test{.id = "lifecycle.idle_listener",
          .proves = "A listener to which nobody comes for three seconds accepts who comes then.",
          .run = idle_listener,
-         .peer = idle_listener_peer},
+         .peer = connect_accept_peer},
     Test{.id = "lifecycle.errors_have_text",
          .proves = "last_error tells the status and one line of text after a failure, for that is all the user gets.",
          .run = errors_have_text},

@@ -126,12 +126,8 @@ void stream_flow(Wire& wire, bool sends) {
 }
 constexpr Flow stream{.spec = loaned_spec, .run = stream_flow};
 
-// Thousands: what is said of every thousandth is said in a measurement, too.
 void quiet_flow(Wire& wire, bool sends) {
-    Lender lender(wire);
-    Silence silence;
-    move_stream(lender, sends);
-    silence.require("the functions of the loan extension");
+    move_in_silence(wire, sends, move_stream, "the functions of the loan extension");
 }
 constexpr Flow quiet{.spec = loaned_spec, .run = quiet_flow};
 

@@ -4,6 +4,7 @@
 #include "host/check/context.hpp"
 #include "host/check/wire.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -73,6 +74,9 @@ private:
     pid_t pid_ = -1;
     bool reaped_ = false;
 };
+
+// In which nothing moves: long enough for whoever takes silence for an end.
+inline constexpr std::chrono::seconds long_silence{3};
 
 // What the first process tells a peer: what to connect to, as what, and a number whose meaning is the test's own.
 struct Setup {

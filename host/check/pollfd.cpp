@@ -256,7 +256,7 @@ void idle_endpoint_peer(Context& context, Channel& channel) {
     polled.recv(0, 64);
     polled.send(0, 64);
     polled.recv(1, 64);
-    std::this_thread::sleep_for(3s);
+    std::this_thread::sleep_for(long_silence);
     polled.send(1, 64);
     joined.finish();
 }
@@ -273,12 +273,8 @@ void order_flow(Wire& wire, bool sends) {
 }
 constexpr Flow order{.spec = polled_spec, .run = order_flow};
 
-// Thousands: what is said of every thousandth is said in a measurement, too.
 void quiet_flow(Wire& wire, bool sends) {
-    Polled polled(wire);
-    Silence silence;
-    move_in_order(polled, sends);
-    silence.require("try_send, try_recv and arm");
+    move_in_silence(wire, sends, move_in_order, "try_send, try_recv and arm");
 }
 constexpr Flow quiet{.spec = polled_spec, .run = quiet_flow};
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "host/check/captured_output.hpp"
+#include "host/check/wire.hpp"
 
 namespace ipcmark::check {
 
@@ -17,5 +18,16 @@ public:
 private:
     CapturedOutput captured_;
 };
+
+// Moves messages through an extension, by `move` and what drives it, and ends the test if its `functions` say anything.
+// They should be thousands: what is said of every thousandth is said in a measurement, too. The driver is made before;
+// what it calls for that is not [hot].
+template <class Driver>
+void move_in_silence(Wire& wire, bool sends, void (*move)(Driver&, bool), const char* functions) {
+    Driver driver(wire);
+    Silence silence;
+    move(driver, sends);
+    silence.require(functions);
+}
 
 } // namespace ipcmark::check
