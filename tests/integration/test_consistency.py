@@ -22,7 +22,8 @@ def checks_of(result):
 
 def never_sent(result):
     """How many messages of an open loop the result says were due and had not been sent."""
-    said = [re.search(r"; (\d+) messages that were due had not been sent", w["cause"]) for w in result["warnings"]]
+    causes = [warning["cause"] for warning in result["warnings"] if warning["code"] == "offered-rate"]
+    said = [re.search(r"; (\d+) messages that were due had not been sent", cause) for cause in causes]
     return sum(int(match[1]) for match in said if match)
 
 

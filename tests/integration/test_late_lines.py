@@ -37,5 +37,4 @@ def test_the_clock_waits_for_the_lines_of_the_message(ipcmark, witness, rounds, 
             latency = document["results"][0][f"{direction}_results"]["latency"]
             from_the_sending = latency.get("uncorrected") or latency
             least_ns[late] = min(least_ns[late], from_the_sending["min_ns"])
-    print(least_ns)
-    assert least_ns["read"] > (least_ns["not-read"] + least_ns["awaited"]) / 2
+    assert least_ns["read"] > (least_ns["not-read"] + least_ns["awaited"]) / 2, least_ns

@@ -67,19 +67,22 @@ class Witness:
             arguments += ["-O", f"{name.replace('_', '-')}={value}"]
         return arguments
 
+    def _values(self):
+        with self.path.open("rb") as file:
+            count, capacity = HEADER.unpack(file.read(HEADER.size))
+            assert count <= capacity, f"the log has room for {capacity} records; {count} were written"
+            return RECORD.iter_unpack(file.read(count * RECORD.size))
+
     def records(self):
-        data = self.path.read_bytes()
-        count, capacity = HEADER.unpack_from(data)
-        assert count <= capacity, f"the log has room for {capacity} records; {count} were written"
         found = []
-        for values in RECORD.iter_unpack(data[HEADER.size : HEADER.size + count * RECORD.size]):
+        for values in self._values():
             record = Record(*values[:5], Event(values[5]), *values[6:10], bool(values[10]))
             found.append(record)
         return sorted(found, key=lambda record: record.begin_ns)
 
     def has_seen(self, event):
         """Whether there was a call of this kind yet; to be asked while others are being written down."""
-        return any(values[5] == event for values in RECORD.iter_unpack(self.path.read_bytes()[HEADER.size :]))
+        return any(values[5] == event for values in self._values())
 
     def of(self, event, *, is_server):
         """Successful calls of one kind by one side, in order of time."""
