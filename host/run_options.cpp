@@ -236,8 +236,8 @@ const std::vector<RunOption>& table() {
          run,
          [](RunSettings& s, const Values& v) { s.wide.output_file = file_in(v.front(), output_name); }},
         {{"--schema", "NAME", one, output_group,
-          "Schema of that document: ipcmark (everything) or rusty-comms (what rusty-comms wrote). Default: by the name "
-          "of the program.",
+          "Schema of that document and of the streaming outputs: ipcmark (everything) or rusty-comms (what rusty-comms "
+          "wrote). Default: by the name of the program.",
           ""},
          run,
          [](RunSettings& s, const Values& v) {

@@ -118,6 +118,8 @@ void set_outputs(Program program, const RunWideSettings& wide, RunRequest& reque
     request.quiet = wide.quiet;
     request.verbosity = wide.verbosity;
     request.plan.streaming = wide.streaming;
+    if (request.schema == Schema::rusty_comms)
+        request.plan.streaming.columns = SampleColumns::rusty_comms;
 }
 
 } // namespace

@@ -7,6 +7,7 @@
 #include <ipcmark/run.hpp>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <chrono>
 #include <cstring>
@@ -27,48 +28,69 @@ constexpr std::chrono::milliseconds flush_every{250}; // so that a reader can fo
 
 enum class Format { csv, json, ndjson };
 
-// The text between the three numbers of a row, which is the same for all rows of a test.
+// The text around the numbers that differ between the rows of a test.
 struct RowTexts {
     std::string before_time;
     std::string before_id;
     std::string before_latency;
+    std::string after_latency;
+    std::string before_endpoint; // with SampleColumns::with_origin, as the endpoint is
     std::string end;
 };
 
-RowTexts row_texts(Format format, const ModuleIdentity& module, std::uint64_t size_bytes, Direction direction) {
+RowTexts row_texts(Format format, std::size_t result, const ModuleIdentity& module, std::uint64_t size_bytes,
+                   Direction direction) {
     const bool one_way = direction == Direction::one_way;
     const std::string name = json::serialize(json::value(module.result_name));
     switch (format) {
     case Format::csv:
-        return {"", ",",
+        return {"",
+                ",",
                 fmt::format(",{},{},{}", result::csv_cell(module.display_name), size_bytes, one_way ? "" : ","),
-                one_way ? ",\n" : "\n"};
+                one_way ? "," : "",
+                fmt::format(",{},", result),
+                "\n"};
     case Format::json:
-        return {",\n[", ",", fmt::format(",{},{},{}", name, size_bytes, one_way ? "" : "null,"),
-                one_way ? ",null]" : "]"};
+        return {",\n[",
+                ",",
+                fmt::format(",{},{},{}", name, size_bytes, one_way ? "" : "null,"),
+                one_way ? ",null" : "",
+                fmt::format(",{},", result),
+                "]"};
     case Format::ndjson:
         break;
     }
-    return {R"({"timestamp_ns":)", R"(,"message_id":)",
+    return {R"({"timestamp_ns":)",
+            R"(,"message_id":)",
             fmt::format(R"(,"mechanism":{},"message_size":{},"{}":)", name, size_bytes,
                         one_way ? "one_way_latency_ns" : R"(one_way_latency_ns":null,"round_trip_latency_ns)"),
-            one_way ? ",\"round_trip_latency_ns\":null}\n" : "}\n"};
+            one_way ? R"(,"round_trip_latency_ns":null)" : "",
+            fmt::format(R"(,"result":{},"endpoint":)", result),
+            "}\n"};
 }
 
-constexpr std::string_view csv_headings =
-    "timestamp_ns,message_id,mechanism,message_size,one_way_latency_ns,round_trip_latency_ns\n";
-constexpr std::string_view json_opening =
-    R"({"headings":["timestamp_ns","message_id","mechanism","message_size","one_way_latency_ns",)"
-    R"("round_trip_latency_ns"],"data":[)";
+constexpr std::array predecessors_headings{"timestamp_ns", "message_id",         "mechanism",
+                                           "message_size", "one_way_latency_ns", "round_trip_latency_ns"};
+constexpr std::array origin_headings{"result", "endpoint"};
+
+std::vector<std::string_view> headings(SampleColumns columns) {
+    std::vector<std::string_view> names(predecessors_headings.begin(), predecessors_headings.end());
+    if (columns == SampleColumns::with_origin)
+        names.insert(names.end(), origin_headings.begin(), origin_headings.end());
+    return names;
+}
+
 constexpr std::string_view json_closing = "\n]}\n";
 
 class Stream {
 public:
-    Stream(const std::filesystem::path& path, Format format) : file_(path), format_(format) {
+    Stream(const std::filesystem::path& path, Format format, SampleColumns columns)
+        : file_(path), format_(format), columns_(columns) {
         if (format == Format::csv)
-            file_.append(csv_headings);
+            file_.append(fmt::format("{}\n", fmt::join(headings(columns), ",")));
         else if (format == Format::json)
-            file_.append(json_opening, json_closing);
+            file_.append(fmt::format(R"({{"headings":["{}"],"data":[)", fmt::join(headings(columns), R"(",")")),
+                         json_closing);
     }
 
     // Without finish(): keeps the rows that there are, and no file without rows.
@@ -87,15 +109,19 @@ public:
     Stream(const Stream&) = delete;
     Stream& operator=(const Stream&) = delete;
 
-    void begin_test(const ModuleIdentity& module, std::uint64_t size_bytes, Direction direction) {
+    void begin_test(std::size_t result, const ModuleIdentity& module, std::uint64_t size_bytes, Direction direction) {
         flush();
-        texts_ = row_texts(format_, module, size_bytes, direction);
-        constexpr std::size_t digits = 20; // of a 64-bit number
-        row_bytes_ = texts_.before_time.size() + texts_.before_id.size() + texts_.before_latency.size() +
-                     texts_.end.size() + 3 * digits;
+        texts_ = row_texts(format_, result, module, size_bytes, direction);
     }
 
-    void add(std::span<const Sample> samples) {
+    void add(unsigned endpoint, std::span<const Sample> samples) {
+        after_latency_ = texts_.after_latency;
+        if (columns_ == SampleColumns::with_origin)
+            after_latency_ += fmt::format("{}{}", texts_.before_endpoint, endpoint);
+        after_latency_ += texts_.end;
+        constexpr std::size_t digits = 20; // of a 64-bit number
+        row_bytes_ = texts_.before_time.size() + texts_.before_id.size() + texts_.before_latency.size() +
+                     after_latency_.size() + 3 * digits;
         constexpr std::size_t rows_at_once = 4096;
         while (!samples.empty()) {
             const auto some = samples.first(std::min(samples.size(), rows_at_once));
@@ -184,15 +210,17 @@ private:
             at = std::to_chars(at, end, sample.message_id).ptr;
             put(texts_.before_latency);
             at = std::to_chars(at, end, sample.latency_ns).ptr;
-            put(texts_.end);
+            put(after_latency_);
         }
         used_ = static_cast<std::size_t>(at - buffer_.data());
     }
 
     OutputFile file_;
     Format format_;
+    SampleColumns columns_;
     RowTexts texts_;
-    std::size_t row_bytes_ = 0;
+    std::string after_latency_; // to the end of the row
+    std::size_t row_bytes_ = 0; // no row is longer
     std::vector<char> buffer_;
     std::size_t used_ = 0;
     bool any_row_ = false;
@@ -234,7 +262,7 @@ StreamingWriter::StreamingWriter(const StreamingOutputs& outputs, OnFailure on_f
         if (!device && std::find(taken.begin(), taken.end(), place) != taken.end())
             throw UsageError(fmt::format("two streaming outputs go to {}; give each its own file", path->string()));
         taken.push_back(place);
-        state_->streams.push_back(std::make_unique<Stream>(*path, format));
+        state_->streams.push_back(std::make_unique<Stream>(*path, format, outputs.columns));
     };
     open(outputs.csv, Format::csv);
     open(outputs.json, Format::json);
@@ -243,12 +271,13 @@ StreamingWriter::StreamingWriter(const StreamingOutputs& outputs, OnFailure on_f
 
 StreamingWriter::~StreamingWriter() = default;
 
-void StreamingWriter::begin_test(const ModuleIdentity& module, std::uint64_t message_size_bytes, Direction direction) {
-    state_->with_each([&](Stream& stream) { stream.begin_test(module, message_size_bytes, direction); });
+void StreamingWriter::begin_test(std::size_t result, const ModuleIdentity& module, std::uint64_t message_size_bytes,
+                                 Direction direction) {
+    state_->with_each([&](Stream& stream) { stream.begin_test(result, module, message_size_bytes, direction); });
 }
 
-void StreamingWriter::add(std::span<const Sample> samples) {
-    state_->with_each([&](Stream& stream) { stream.add(samples); });
+void StreamingWriter::add(unsigned endpoint, std::span<const Sample> samples) {
+    state_->with_each([&](Stream& stream) { stream.add(endpoint, samples); });
 }
 
 void StreamingWriter::finish() {

@@ -4,6 +4,7 @@
 #include <ipcmark/document.hpp>
 #include <ipcmark/plan.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -31,9 +32,11 @@ public:
     // Opens all the outputs; throws UsageError naming the path and the reason.
     StreamingWriter(const StreamingOutputs& outputs, OnFailure on_failure);
     ~StreamingWriter();
-    // `module`: its CSV rows have the name for people, as the predecessor's have, the others the result name.
-    void begin_test(const ModuleIdentity& module, std::uint64_t message_size_bytes, Direction direction);
-    void add(std::span<const Sample> samples);
+    // `result`: the index that the test's result will have in the document. `module`: its CSV rows have the name for
+    // people, as the predecessor's have, the others the result name.
+    void begin_test(std::size_t result, const ModuleIdentity& module, std::uint64_t message_size_bytes,
+                    Direction direction);
+    void add(unsigned endpoint, std::span<const Sample> samples);
     void finish();
 
 private:

@@ -168,7 +168,7 @@ private:
                 return make_server_(memory, request.server_job);
             };
         if (streaming_) {
-            streaming_->begin_test(names_of(request.client_job), test.message_size_bytes, request.direction);
+            streaming_->begin_test(index, names_of(request.client_job), test.message_size_bytes, request.direction);
             request.streaming = &*streaming_;
         }
         try {

@@ -29,7 +29,7 @@ void SampleDrain::drain() {
         }
         slot.samples_tail.store(tail, std::memory_order_release);
         if (!batch_.empty())
-            writer_.add(batch_);
+            writer_.add(endpoint, batch_);
     }
 }
 

@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import time
+from collections import defaultdict
 from itertools import pairwise
 from pathlib import Path
 
@@ -181,6 +182,25 @@ def test_samples_carry_the_moment_at_which_they_were_sent(ipcmark, mode):
     rounding_ns = 3
     for (sent, latency), (next_sent, _) in pairwise(rows):
         assert abs(next_sent - sent - latency) <= rounding_ns
+
+
+def test_samples_of_several_endpoints_and_results_can_be_told_apart(ipcmark):
+    document = ipcmark.measure("-m", "uds,shm", "-c", "1,3", "-i", 60, "--streaming-output-ndjson", "s.ndjson")
+    rows = [json.loads(line) for line in (ipcmark.folder / "s.ndjson").read_text().splitlines()]
+    directions = ("one_way", "round_trip")
+    found = defaultdict(list)
+    for row in rows:
+        (direction,) = (name for name in directions if row[f"{name}_latency_ns"] is not None)
+        found[row["result"], direction, row["endpoint"]].append(row["message_id"])
+        assert row["mechanism"] == document["results"][row["result"]]["mechanism"]
+    assert len(document["results"]) == 4
+    for number, result in enumerate(document["results"]):
+        endpoints = result["test_config"]["concurrency"]
+        for direction in directions:
+            measured = [sorted(found.pop((number, direction, endpoint))) for endpoint in range(endpoints)]
+            assert sum(map(len, measured)) == result[f"{direction}_results"]["latency"]["total_samples"]
+            assert all(numbers == list(range(len(numbers))) for numbers in measured)
+    assert not found
 
 
 def test_a_row_of_csv_has_what_its_direction_ran_with(ipcmark):

@@ -78,16 +78,18 @@ TEST_CASE("CSV rows have the latency in the column of their direction") {
     StreamingOutputs outputs;
     outputs.csv = folder / "s.csv";
     StreamingWriter writer(outputs, never_fails);
-    writer.begin_test(uds, 1024, Direction::one_way);
-    writer.add(two);
-    writer.begin_test(tcp, 64, Direction::round_trip);
-    writer.add(std::span(two).first(1));
+    writer.begin_test(0, uds, 1024, Direction::one_way);
+    writer.add(0, two);
+    writer.begin_test(3, tcp, 64, Direction::round_trip);
+    writer.add(12, std::span(two).first(1));
+    writer.add(0, std::span(two).first(1));
     writer.finish();
     CHECK(text_of(folder / "s.csv") ==
-          "timestamp_ns,message_id,mechanism,message_size,one_way_latency_ns,round_trip_latency_ns\n"
-          "1640995200000000001,0,Unix Domain Socket,1024,50000,\n"
-          "18446744073709551615,18446744073709551615,Unix Domain Socket,1024,18446744073709551615,\n"
-          "1640995200000000001,0,\"TCP, IPv4\",64,,50000\n");
+          "timestamp_ns,message_id,mechanism,message_size,one_way_latency_ns,round_trip_latency_ns,result,endpoint\n"
+          "1640995200000000001,0,Unix Domain Socket,1024,50000,,0,0\n"
+          "18446744073709551615,18446744073709551615,Unix Domain Socket,1024,18446744073709551615,,0,0\n"
+          "1640995200000000001,0,\"TCP, IPv4\",64,,50000,3,12\n"
+          "1640995200000000001,0,\"TCP, IPv4\",64,,50000,3,0\n");
     CHECK_FALSE(fs::exists(folder / "s.csv.partial"));
 }
 
@@ -96,19 +98,20 @@ TEST_CASE("JSON has headings and rows of values") {
     StreamingOutputs outputs;
     outputs.json = folder / "s.json";
     StreamingWriter writer(outputs, never_fails);
-    writer.begin_test(uds, 1024, Direction::one_way);
-    writer.add(two);
-    writer.begin_test(quoted, 64, Direction::round_trip);
-    writer.add(std::span(two).first(1));
+    writer.begin_test(0, uds, 1024, Direction::one_way);
+    writer.add(0, two);
+    writer.begin_test(1, quoted, 64, Direction::round_trip);
+    writer.add(2, std::span(two).first(1));
     writer.finish();
     const json::value read = json::parse(text_of(folder / "s.json"));
     CHECK(read.as_object().size() == 2);
     CHECK(read.at("headings") == json::array{"timestamp_ns", "message_id", "mechanism", "message_size",
-                                             "one_way_latency_ns", "round_trip_latency_ns"});
+                                             "one_way_latency_ns", "round_trip_latency_ns", "result", "endpoint"});
     CHECK(read.at("data").as_array().size() == 3);
     CHECK(read.at("data").at(0) ==
-          json::array{1'640'995'200'000'000'001, 0, "UnixDomainSocket", 1024, 50'000, nullptr});
-    CHECK(read.at("data").at(2) == json::array{1'640'995'200'000'000'001, 0, "A \"quoted\" name", 64, nullptr, 50'000});
+          json::array{1'640'995'200'000'000'001, 0, "UnixDomainSocket", 1024, 50'000, nullptr, 0, 0});
+    CHECK(read.at("data").at(2) ==
+          json::array{1'640'995'200'000'000'001, 0, "A \"quoted\" name", 64, nullptr, 50'000, 1, 2});
 }
 
 TEST_CASE("NDJSON has an object a line") {
@@ -116,18 +119,44 @@ TEST_CASE("NDJSON has an object a line") {
     StreamingOutputs outputs;
     outputs.ndjson = folder / "s.ndjson";
     StreamingWriter writer(outputs, never_fails);
-    writer.begin_test(uds, 1024, Direction::round_trip);
-    writer.add(std::span(two).first(1));
+    writer.begin_test(0, uds, 1024, Direction::round_trip);
+    writer.add(3, std::span(two).first(1));
+    writer.begin_test(1, uds, 64, Direction::one_way);
+    writer.add(0, std::span(two).first(1));
     writer.finish();
     CHECK(text_of(folder / "s.ndjson") ==
           "{\"timestamp_ns\":1640995200000000001,\"message_id\":0,\"mechanism\":\"UnixDomainSocket\","
-          "\"message_size\":1024,\"one_way_latency_ns\":null,\"round_trip_latency_ns\":50000}\n");
+          "\"message_size\":1024,\"one_way_latency_ns\":null,\"round_trip_latency_ns\":50000,\"result\":0,"
+          "\"endpoint\":3}\n"
+          "{\"timestamp_ns\":1640995200000000001,\"message_id\":0,\"mechanism\":\"UnixDomainSocket\","
+          "\"message_size\":64,\"one_way_latency_ns\":50000,\"round_trip_latency_ns\":null,\"result\":1,"
+          "\"endpoint\":0}\n");
+}
+
+TEST_CASE("the predecessor's rows do not say where they are from") {
+    const TempDir folder;
+    StreamingOutputs outputs = all_in(folder);
+    outputs.columns = SampleColumns::rusty_comms;
+    StreamingWriter writer(outputs, never_fails);
+    writer.begin_test(1, uds, 1024, Direction::one_way);
+    writer.add(1, std::span(two).first(1));
+    writer.finish();
+    CHECK(text_of(folder / "s.csv") ==
+          "timestamp_ns,message_id,mechanism,message_size,one_way_latency_ns,round_trip_latency_ns\n"
+          "1640995200000000001,0,Unix Domain Socket,1024,50000,\n");
+    CHECK(text_of(folder / "s.json") ==
+          "{\"headings\":[\"timestamp_ns\",\"message_id\",\"mechanism\",\"message_size\",\"one_way_latency_ns\","
+          "\"round_trip_latency_ns\"],\"data\":["
+          "\n[1640995200000000001,0,\"UnixDomainSocket\",1024,50000,null]\n]}\n");
+    CHECK(text_of(folder / "s.ndjson") ==
+          "{\"timestamp_ns\":1640995200000000001,\"message_id\":0,\"mechanism\":\"UnixDomainSocket\","
+          "\"message_size\":1024,\"one_way_latency_ns\":50000,\"round_trip_latency_ns\":null}\n");
 }
 
 TEST_CASE("no sample at all is a complete file too") {
     const TempDir folder;
     StreamingWriter writer(all_in(folder), never_fails);
-    writer.begin_test(uds, 1024, Direction::one_way);
+    writer.begin_test(0, uds, 1024, Direction::one_way);
     writer.finish();
     CHECK(json::parse(text_of(folder / "s.json")).at("data").as_array().empty());
     CHECK(text_of(folder / "s.ndjson").empty());
@@ -137,11 +166,11 @@ TEST_CASE("every one of many rows arrives, whatever the pieces") {
     const TempDir folder;
     const std::vector<Sample> samples = many(100'000);
     StreamingWriter writer(all_in(folder), never_fails);
-    writer.begin_test(uds, 1024, Direction::one_way);
+    writer.begin_test(0, uds, 1024, Direction::one_way);
     std::size_t piece = 1;
     for (std::span<const Sample> rest = samples; !rest.empty(); piece = piece * 3 + 1) {
         const auto some = rest.first(std::min(piece, rest.size()));
-        writer.add(some);
+        writer.add(0, some);
         rest = rest.subspan(some.size());
     }
     writer.finish();
@@ -161,11 +190,11 @@ TEST_CASE("the partial file is well-formed while the run is under way and when i
     const TempDir folder;
     {
         StreamingWriter writer(all_in(folder), never_fails);
-        writer.begin_test(uds, 1024, Direction::one_way);
-        writer.add(many(200'000)); // more than is kept in memory
+        writer.begin_test(0, uds, 1024, Direction::one_way);
+        writer.add(0, many(200'000)); // more than is kept in memory
         const json::value under_way = json::parse(text_of(folder / "s.json.partial"));
         CHECK(under_way.at("data").as_array().size() > 0);
-        writer.add(many(10));
+        writer.add(0, many(10));
     }
     CHECK(json::parse(text_of(folder / "s.json.partial")).at("data").as_array().size() == 200'010);
     CHECK_FALSE(fs::exists(folder / "s.json"));
@@ -188,12 +217,12 @@ TEST_CASE("a full disk ends its output alone, named once; the rows that fit stay
             CHECK(reason.find(path.string()) != std::string::npos);
             failed.push_back(path.filename());
         });
-        writer.begin_test(uds, 1024, Direction::one_way);
+        writer.begin_test(0, uds, 1024, Direction::one_way);
         const FullDisk full(limit_bytes);
         for (int i = 0; i < 20; ++i)
-            writer.add(many(20'000));
-        writer.begin_test(uds, 1024, Direction::round_trip);
-        writer.add(many(10));
+            writer.add(0, many(20'000));
+        writer.begin_test(0, uds, 1024, Direction::round_trip);
+        writer.add(0, many(10));
         writer.finish();
     }
     std::sort(failed.begin(), failed.end());

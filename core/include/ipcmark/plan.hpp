@@ -68,8 +68,13 @@ struct ModuleSearch {
     bool debug_wrapper = false;               // --debug-module
 };
 
+// rusty_comms: what the predecessor's rows have. with_origin: after these `result`, the index in the document's
+// results, and `endpoint`, without which rows of several endpoints or tests cannot be told apart.
+enum class SampleColumns { with_origin, rusty_comms };
+
 // Where each single sample goes while the run is under way.
 struct StreamingOutputs {
+    SampleColumns columns = SampleColumns::with_origin;
     std::optional<std::filesystem::path> json;
     std::optional<std::filesystem::path> csv;
     std::optional<std::filesystem::path> ndjson;
