@@ -14,9 +14,7 @@ class ClockInfo:
     source: Annotated[str, *doc("Source", '"tsc", "cntvct" or "monotonic".')]
     frequency_hz: Annotated[float, *doc("Frequency hz", "Ticks in a second. Unit: 1/s.")]
     overhead_ns: Annotated[float, *doc("Overhead (ns)", "What one reading costs, the median. Unit: ns.")]
-    resolution_ns: Annotated[
-        float, *doc("Resolution (ns)", "The smallest step usually seen between two readings. Unit: ns.")
-    ]
+    resolution_ns: Annotated[float, *doc("Resolution (ns)", "The step that its readings usually move by. Unit: ns.")]
     reason: Annotated[str, *doc("Reason", "Why this clock was taken.")]
 
 

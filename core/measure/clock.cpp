@@ -82,31 +82,53 @@ template <class Clock> void measure_cost(RunClock& clock) {
     constexpr std::size_t rounds = 64;
     constexpr std::uint64_t readings = 16;
     std::array<std::uint64_t, rounds> costs{};
-    std::array<std::uint64_t, rounds * readings> steps{};
-    std::size_t step_count = 0;
     for (auto& cost : costs) {
         std::uint64_t last = Clock::now();
         const std::uint64_t begin = last;
-        for (std::uint64_t reading = 0; reading < readings; ++reading) {
-            const std::uint64_t now = Clock::now();
-            if (now > last)
-                steps[step_count++] = now - last;
-            last = now;
-        }
+        for (std::uint64_t reading = 0; reading < readings; ++reading)
+            last = Clock::now();
         cost = last - begin;
     }
     std::nth_element(costs.begin(), costs.begin() + rounds / 2, costs.end());
     const double ns_per_tick = static_cast<double>(clock.scale.ns_per_tick_q32) / 4294967296.0;
     clock.info.overhead_ns = static_cast<double>(costs[rounds / 2]) * ns_per_tick / static_cast<double>(readings);
-    // Two readings apart by one step cannot show less than the step itself; where reading takes longer than a tick, the
-    // tick is finer than what is seen, and the smallest usual difference is what a latency can be told apart by. Not
-    // the smallest of all: counters that move by 26 ticks at a time, as some do, move by one now and then.
-    const auto usual = steps.begin() + static_cast<std::ptrdiff_t>(step_count / 10);
-    std::nth_element(steps.begin(), usual, steps.begin() + static_cast<std::ptrdiff_t>(step_count));
-    clock.info.resolution_ns = step_count == 0 ? 0 : static_cast<double>(*usual) * ns_per_tick;
+
+    std::array<std::uint64_t, 4096> distances{};
+    for (std::size_t i = 0; i < distances.size(); ++i) {
+        const std::uint64_t begin = Clock::now();
+        // Of many lengths, so that they differ by a step even where each takes more than one.
+        for (volatile unsigned turn = static_cast<unsigned>(i) % 31; turn != 0;)
+            turn = turn - 1;
+        distances[i] = Clock::now() - begin;
+    }
+    clock.info.resolution_ns = static_cast<double>(usual_step(distances)) * ns_per_tick;
 }
 
 } // namespace
+
+std::uint64_t usual_step(std::span<std::uint64_t> distances) noexcept {
+    std::sort(distances.begin(), distances.end());
+    // Calls `use` with each distance but zero, and how often it is there.
+    const auto with_each = [&](auto use) {
+        for (auto at = distances.begin(); at != distances.end();) {
+            const auto next = std::upper_bound(at, distances.end(), *at);
+            if (*at != 0)
+                use(*at, next - at);
+            at = next;
+        }
+    };
+    std::ptrdiff_t most = 0;
+    with_each([&](std::uint64_t, std::ptrdiff_t count) { most = std::max(most, count); });
+    std::uint64_t step = 0;
+    std::uint64_t last = 0;
+    with_each([&](std::uint64_t distance, std::ptrdiff_t count) {
+        if (count < most / 8)
+            return;
+        step = step == 0 ? distance - last : std::min(step, distance - last);
+        last = distance;
+    });
+    return step;
+}
 
 double RunClock::drift_ppm() const {
     if (kind != ClockKind::cycle_counter)

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <ctime>
+#include <span>
 
 namespace ipcmark {
 
@@ -76,6 +77,11 @@ struct RunClock {
     // second of distance from the calibration.
     [[nodiscard]] double drift_ppm() const;
 };
+
+// The step that a clock moves by, from distances between two readings of many lengths; sorts them. It is the least
+// difference between two distances, zero included, that are both usual: an eighth as often there as the most frequent
+// one. Counters that move by 26 ticks at a time, as some do, move by one now and then. 0 if the clock stood still.
+[[nodiscard]] std::uint64_t usual_step(std::span<std::uint64_t> distances) noexcept;
 
 // Takes about 4 ms for a cycle counter. Throws UsageError if the counter is asked for by name and cannot be trusted.
 [[nodiscard]] RunClock set_up_clock(ClockChoice choice);

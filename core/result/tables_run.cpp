@@ -112,7 +112,7 @@ std::span<const Field<ClockInfo>> Table<ClockInfo>::fields() {
                       [](const T& t) { return t.frequency_hz; }),
         make_field<T>(In::ipcmark, "overhead_ns", "ns", "What one reading costs, the median.",
                       [](const T& t) { return t.overhead_ns; }),
-        make_field<T>(In::ipcmark, "resolution_ns", "ns", "The smallest step usually seen between two readings.",
+        make_field<T>(In::ipcmark, "resolution_ns", "ns", "The step that its readings usually move by.",
                       [](const T& t) { return t.resolution_ns; }),
         make_field<T>(In::ipcmark, "reason", "", "Why this clock was taken.", [](const T& t) { return t.reason; }),
     };
