@@ -268,16 +268,42 @@ class SideUsage:
     cpus_used: Annotated[list[int], *doc("CPUs used", "CPU ids seen during the window.")]
     voluntary_context_switches: Annotated[int, *doc("Voluntary context switches", "It waited.")]
     involuntary_context_switches: Annotated[int, *doc("Involuntary context switches", "It was pushed off its CPU.")]
-    user_time_ns: Annotated[int, *doc("User time (ns)", "CPU time in user mode. Unit: ns.")]
-    system_time_ns: Annotated[int, *doc("System time (ns)", "CPU time in the kernel. Unit: ns.")]
+    cpu_time_ns: Annotated[
+        int,
+        *doc(
+            "CPU time (ns)",
+            "CPU time of its threads, from the end of the warm-up to the last message: the wait for the first message is in it. Unit: ns.",
+        ),
+    ]
     cpu_time_per_message_ns: Annotated[
-        float, *doc("CPU time per message (ns)", "Both, divided by the messages. Unit: ns.")
+        float, *doc("CPU time per message (ns)", "The CPU time, divided by the messages. Unit: ns.")
     ]
     max_resident_bytes: Annotated[
         int, *doc("Max resident bytes", "The most memory that the process had resident. Unit: bytes.")
     ]
     migrations: Annotated[
         Optional[int], *doc("Migrations", "Changes of CPU; null: not known, as the kernel does not tell.")
+    ] = None
+    user_time_ns: Annotated[
+        Optional[int],
+        *doc(
+            "User time (ns)",
+            "Of the CPU time, that in user mode, by the kernel's samples; null: too short to tell. Unit: ns.",
+        ),
+    ] = None
+    system_time_ns: Annotated[
+        Optional[int],
+        *doc(
+            "System time (ns)",
+            "Of the CPU time, that in the kernel, by the kernel's samples; null: too short to tell. Unit: ns.",
+        ),
+    ] = None
+    run_delay_ns: Annotated[
+        Optional[int],
+        *doc(
+            "Run delay (ns)",
+            "Time that its threads were ready to run and had no CPU; null: not known, as the kernel does not tell. Unit: ns.",
+        ),
     ] = None
 
 

@@ -21,11 +21,11 @@ public:
     void await_drain() const noexcept;
     // Notes what the warm-up used.
     void begin_measuring() noexcept {
-        usage_begin_ = thread_usage();
+        usage_.begin();
         slot_->phase.store(Phase::measuring, std::memory_order_release);
     }
     void finish() noexcept {
-        slot_->usage = thread_usage() - usage_begin_;
+        slot_->usage = usage_.end();
         slot_->max_resident_bytes = max_resident_bytes();
         slot_->phase.store(Phase::finished, std::memory_order_release);
     }
@@ -33,7 +33,7 @@ public:
 private:
     const LoopContext* context_;
     Slot* slot_;
-    UsageRecord usage_begin_{};
+    UsageSpan usage_;
 };
 
 } // namespace ipcmark

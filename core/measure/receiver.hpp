@@ -96,7 +96,7 @@ public:
         if (context_->settings.loopback) {
             slot_->cpus_used = {}; // the client's thread did it all, and tells what it used
         } else {
-            slot_->usage = thread_usage() - usage_begin_;
+            slot_->usage = usage_.end();
             cpus_.look_always();
             slot_->max_resident_bytes = max_resident_bytes();
         }
@@ -176,7 +176,7 @@ private:
                 (void)tracker_.arrived(expected - 1);
         }
         cpus_.begin_window();
-        usage_begin_ = thread_usage();
+        usage_.begin();
         slot_->phase.store(Phase::measuring, std::memory_order_release);
     }
 
@@ -195,7 +195,7 @@ private:
     CpuTracker cpus_;
     SequenceTracker tracker_;
     Schedule schedule_;
-    UsageRecord usage_begin_{};
+    UsageSpan usage_;
 };
 
 } // namespace ipcmark

@@ -115,6 +115,7 @@ ResultsMemory ResultsMemory::create(const ResultsLayout& layout, const RunClock&
             slot->latency.min_ns = UINT64_MAX;
             slot->uncorrected.min_ns = UINT64_MAX;
             slot->usage.migrations = not_known;
+            slot->usage.run_delay_ns = not_known;
         }
     }
     return memory;

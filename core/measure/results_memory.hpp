@@ -42,8 +42,10 @@ inline constexpr std::uint64_t not_known = UINT64_MAX;
 
 // Resources that one thread used between two moments.
 struct UsageRecord {
-    std::uint64_t user_time_ns;
+    std::uint64_t cpu_time_ns;  // exact
+    std::uint64_t user_time_ns; // these two as the kernel samples them, some milliseconds apart
     std::uint64_t system_time_ns;
+    std::uint64_t run_delay_ns; // ready to run, and without a CPU; or not_known
     std::uint64_t voluntary_switches;
     std::uint64_t involuntary_switches;
     std::uint64_t migrations; // or not_known

@@ -103,6 +103,17 @@ Delivery delivery_of(const AssembleInput& input, std::uint64_t received) {
     return delivery;
 }
 
+// The kernel looks at a thread once a tick to see whether it is in user mode: the shares of a few ticks say nothing.
+void split_cpu_time(SideUsage& usage, std::uint64_t sampled_user_ns, std::uint64_t sampled_system_ns) {
+    constexpr std::uint64_t many_ticks_ns = 100'000'000;
+    const std::uint64_t sampled_ns = sampled_user_ns + sampled_system_ns;
+    if (usage.cpu_time_ns < many_ticks_ns || sampled_ns == 0)
+        return;
+    const double user_share = static_cast<double>(sampled_user_ns) / static_cast<double>(sampled_ns);
+    usage.user_time_ns = static_cast<std::uint64_t>(user_share * static_cast<double>(usage.cpu_time_ns));
+    usage.system_time_ns = usage.cpu_time_ns - *usage.user_time_ns;
+}
+
 SideUsage usage_of(const AssembleInput& input, Role role, const std::vector<int>& asked, std::uint64_t messages) {
     SideUsage usage;
     usage.cpus_asked = asked;
@@ -112,32 +123,40 @@ SideUsage usage_of(const AssembleInput& input, Role role, const std::vector<int>
     const auto add = [one_thread](std::uint64_t& total, std::uint64_t part) {
         total = one_thread ? std::max(total, part) : total + part;
     };
-    std::uint64_t migrations = 0;
-    unsigned migrations_known = 0;
+    // A figure that not every kernel shows. That of some threads alone would be too little.
+    const auto of_all = [&](std::uint64_t UsageRecord::*figure) -> std::optional<std::uint64_t> {
+        std::uint64_t total = 0;
+        unsigned known = 0;
+        for (unsigned endpoint = 0; endpoint < input.job->endpoints; ++endpoint) {
+            if (const auto part = input.memory->slot(role, endpoint).usage.*figure; part != not_known) {
+                add(total, part);
+                ++known;
+            }
+        }
+        return known >= (one_thread ? 1 : input.job->endpoints) ? std::optional(total) : std::nullopt;
+    };
+    std::uint64_t user_ns = 0;
+    std::uint64_t system_ns = 0;
     for (unsigned endpoint = 0; endpoint < input.job->endpoints; ++endpoint) {
         const Slot& slot = input.memory->slot(role, endpoint);
-        if (slot.usage.migrations != not_known) {
-            add(migrations, slot.usage.migrations);
-            ++migrations_known;
-        }
         add(usage.voluntary_context_switches, slot.usage.voluntary_switches);
         add(usage.involuntary_context_switches, slot.usage.involuntary_switches);
-        add(usage.user_time_ns, slot.usage.user_time_ns);
-        add(usage.system_time_ns, slot.usage.system_time_ns);
+        add(usage.cpu_time_ns, slot.usage.cpu_time_ns);
+        add(user_ns, slot.usage.user_time_ns);
+        add(system_ns, slot.usage.system_time_ns);
         usage.max_resident_bytes = std::max(usage.max_resident_bytes, slot.max_resident_bytes);
         for (std::size_t word = 0; word < used.size(); ++word)
             used[word] |= slot.cpus_used[word];
     }
-    // Those of some threads alone would be too few.
-    if (migrations_known >= (one_thread ? 1 : input.job->endpoints))
-        usage.migrations = migrations;
+    usage.migrations = of_all(&UsageRecord::migrations);
+    usage.run_delay_ns = of_all(&UsageRecord::run_delay_ns);
+    split_cpu_time(usage, user_ns, system_ns);
     for (int cpu = 0; cpu < static_cast<int>(used.size() * 64); ++cpu) {
         if ((used[static_cast<std::size_t>(cpu) / 64] >> (cpu % 64) & 1U) != 0)
             usage.cpus_used.push_back(cpu);
     }
     if (messages != 0)
-        usage.cpu_time_per_message_ns =
-            static_cast<double>(usage.user_time_ns + usage.system_time_ns) / static_cast<double>(messages);
+        usage.cpu_time_per_message_ns = static_cast<double>(usage.cpu_time_ns) / static_cast<double>(messages);
     return usage;
 }
 

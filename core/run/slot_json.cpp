@@ -57,8 +57,10 @@ boost::json::array server_slots_to_json(const ResultsMemory& memory) {
             {"reordered", slot.reordered},
             {"corrupted", slot.corrupted},
             {"backwards", slot.backwards},
+            {"cpu_time_ns", slot.usage.cpu_time_ns},
             {"user_time_ns", slot.usage.user_time_ns},
             {"system_time_ns", slot.usage.system_time_ns},
+            {"run_delay_ns", slot.usage.run_delay_ns},
             {"voluntary_switches", slot.usage.voluntary_switches},
             {"involuntary_switches", slot.usage.involuntary_switches},
             {"migrations", slot.usage.migrations},
@@ -87,9 +89,13 @@ void server_slots_from_json(const boost::json::array& slots, ResultsMemory& memo
         slot.reordered = number_field(object, "reordered");
         slot.corrupted = number_field(object, "corrupted");
         slot.backwards = number_field(object, "backwards");
-        slot.usage = {number_field(object, "user_time_ns"), number_field(object, "system_time_ns"),
-                      number_field(object, "voluntary_switches"), number_field(object, "involuntary_switches"),
-                      number_field(object, "migrations")};
+        slot.usage = {.cpu_time_ns = number_field(object, "cpu_time_ns"),
+                      .user_time_ns = number_field(object, "user_time_ns"),
+                      .system_time_ns = number_field(object, "system_time_ns"),
+                      .run_delay_ns = number_field(object, "run_delay_ns"),
+                      .voluntary_switches = number_field(object, "voluntary_switches"),
+                      .involuntary_switches = number_field(object, "involuntary_switches"),
+                      .migrations = number_field(object, "migrations")};
         const auto& cpus = object.at("cpus_used").as_array();
         for (std::size_t word = 0; word < slot.cpus_used.size() && word < cpus.size(); ++word)
             slot.cpus_used[word] = cpus[word].to_number<std::uint64_t>();

@@ -24,8 +24,10 @@ DirectionResult direction_result(Direction direction, std::uint64_t base_ns) {
                      .migrations = 0,
                      .voluntary_context_switches = 9'999,
                      .involuntary_context_switches = 3,
+                     .cpu_time_ns = 70'000'000,
                      .user_time_ns = 10'000'000,
                      .system_time_ns = 60'000'000,
+                     .run_delay_ns = 1'000'000,
                      .cpu_time_per_message_ns = 7'000.0,
                      .max_resident_bytes = 8'000'000};
     result.client = result.server;

@@ -53,8 +53,10 @@ struct SideUsage {
     std::optional<std::uint64_t> migrations; // not set: the kernel does not tell (no CONFIG_SCHED_DEBUG)
     std::uint64_t voluntary_context_switches = 0;
     std::uint64_t involuntary_context_switches = 0;
-    std::uint64_t user_time_ns = 0;
-    std::uint64_t system_time_ns = 0;
+    std::uint64_t cpu_time_ns = 0;
+    std::optional<std::uint64_t> user_time_ns;   // these two: not set: too short for the kernel to tell them apart
+    std::optional<std::uint64_t> system_time_ns; // together cpu_time_ns
+    std::optional<std::uint64_t> run_delay_ns;   // not set: the kernel does not tell (no CONFIG_SCHED_INFO)
     double cpu_time_per_message_ns = 0;
     std::uint64_t max_resident_bytes = 0;
 };

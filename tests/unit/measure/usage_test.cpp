@@ -6,20 +6,22 @@
 
 #include <fstream>
 #include <initializer_list>
+#include <optional>
+#include <vector>
 
 using namespace ipcmark;
 
 namespace {
 
-// What a result says of the client when each endpoint's migrations are these.
-std::optional<std::uint64_t> migrations_of(Mode mode, std::initializer_list<std::uint64_t> endpoints) {
+// What a result says of the client when its endpoints used this.
+SideUsage client_usage(Mode mode, const std::vector<UsageRecord>& endpoints) {
     ResultsLayout layout;
     layout.endpoints = static_cast<unsigned>(endpoints.size());
     const RunClock clock;
     const ResultsMemory memory = ResultsMemory::create(layout, clock);
     unsigned endpoint = 0;
-    for (const std::uint64_t migrations : endpoints)
-        memory.slot(Role::client, endpoint++).usage.migrations = migrations;
+    for (const UsageRecord& used : endpoints)
+        memory.slot(Role::client, endpoint++).usage = used;
     const TestPlan plan;
     WorkerJob job;
     job.mode = mode;
@@ -31,7 +33,20 @@ std::optional<std::uint64_t> migrations_of(Mode mode, std::initializer_list<std:
     input.direction = Direction::round_trip;
     input.memory = &memory;
     input.clock = &clock;
-    return assemble_result(input).client.migrations;
+    return assemble_result(input).client;
+}
+
+SideUsage client_usage(const UsageRecord& used) {
+    return client_usage(Mode::blocking, {used});
+}
+
+std::optional<std::uint64_t> migrations_of(Mode mode, std::initializer_list<std::uint64_t> endpoints) {
+    std::vector<UsageRecord> used;
+    for (const std::uint64_t migrations : endpoints) {
+        used.push_back({});
+        used.back().migrations = migrations;
+    }
+    return client_usage(mode, used).migrations;
 }
 
 } // namespace
@@ -46,14 +61,42 @@ TEST_CASE("a number that a file of /proc does not have is none, not 0", "[usage]
     CHECK_FALSE(number_in((folder.path() / "none").c_str(), "se.nr_migrations"));
 }
 
-TEST_CASE("a difference with a figure that is not known is not known", "[usage]") {
-    UsageRecord known{};
-    known.migrations = 7;
-    UsageRecord unknown = known;
-    unknown.migrations = not_known;
-    CHECK((known - known).migrations == 0);
-    CHECK((known - unknown).migrations == not_known);
-    CHECK((unknown - unknown).migrations == not_known);
+TEST_CASE("the CPU time of a span is exact, however short it is", "[usage]") {
+    // The kernel's samples of a thread would give nothing for most of these, and whole ticks for the others.
+    for (int i = 0; i < 20; ++i) {
+        const std::uint64_t before = thread_cpu_time_ns();
+        UsageSpan span;
+        span.begin();
+        const std::uint64_t begin = thread_cpu_time_ns();
+        while (thread_cpu_time_ns() - begin < 300'000) {
+        }
+        const UsageRecord used = span.end();
+        CHECK(used.cpu_time_ns >= 300'000);
+        CHECK(used.cpu_time_ns <= thread_cpu_time_ns() - before);
+    }
+}
+
+TEST_CASE("the CPU time is split where there are samples enough", "[usage]") {
+    UsageRecord record{};
+    record.cpu_time_ns = 300'000'000;
+    record.user_time_ns = 50'000'000;
+    record.system_time_ns = 150'000'000;
+    const SideUsage split = client_usage(record);
+    CHECK(split.user_time_ns == 75'000'000);
+    CHECK(split.system_time_ns == 225'000'000);
+    record.cpu_time_ns = 8'000'000;
+    const SideUsage unsplit = client_usage(record);
+    CHECK(unsplit.cpu_time_ns == 8'000'000);
+    CHECK_FALSE(unsplit.user_time_ns);
+    CHECK_FALSE(unsplit.system_time_ns);
+}
+
+TEST_CASE("a delay that the kernel does not show is not known", "[usage]") {
+    UsageRecord record{};
+    record.run_delay_ns = 5;
+    CHECK(client_usage(record).run_delay_ns == 5);
+    record.run_delay_ns = not_known;
+    CHECK_FALSE(client_usage(record).run_delay_ns);
 }
 
 TEST_CASE("a result has the migrations of all threads, or none", "[usage]") {
