@@ -179,6 +179,28 @@ SpinningThreads spinning_threads(const DirectionResult& result, const TestPlan& 
     return spinning;
 }
 
+// A side that spins is on its CPU all the time, or another program has it: then messages wait, whatever the transport.
+AuditCheck cpu_share(const DirectionResult& result, const TestPlan& plan) {
+    AuditCheck check{"cpu-share", 0, "at least 0.9 of the time that a spinning side wants its CPUs",
+                     CheckVerdict::not_applicable};
+    if (plan.wait != WaitPolicy::spin)
+        return check;
+    // More threads than CPUs take them from each other, and a warning of its own says so.
+    if (const auto [threads, cpus] = spinning_threads(result, plan); threads > cpus.size())
+        return check;
+    constexpr std::uint64_t too_short_ns = 1'000'000;
+    for (const SideUsage* side : {&result.server, &result.client}) {
+        const std::uint64_t wanted_ns = side->cpu_time_ns + side->run_delay_ns.value_or(0);
+        if (!side->run_delay_ns || wanted_ns < too_short_ns)
+            continue;
+        const double share = static_cast<double>(side->cpu_time_ns) / static_cast<double>(wanted_ns);
+        if (check.verdict == CheckVerdict::not_applicable || share < check.value)
+            check.value = share;
+        check.verdict = verdict(check.value >= 0.9);
+    }
+    return check;
+}
+
 const std::map<std::string, std::pair<const char*, const char*>>& remedies() {
     static const std::map<std::string, std::pair<const char*, const char*>> table{
         {"littles-law",
@@ -201,6 +223,10 @@ const std::map<std::string, std::pair<const char*, const char*>>& remedies() {
         {"shared-cpu",
          {"the scheduler put both sides on one CPU, and may choose two in the next run",
           "choose yourself before you compare: --server-affinity and --client-affinity, two CPUs or one"}},
+        {"cpu-share",
+         {"other programs had the CPUs of a side that spins, and its messages waited for them to leave",
+          "keep other work off these CPUs, or repeat and compare medians: the mean, the rate and high percentiles are "
+          "those of the other programs' time slices"}},
         {"sample-count",
          {"the histogram and the counters disagree", "the worker died in the middle of a message, or memory was "
                                                      "overwritten by the module"}},
@@ -231,9 +257,11 @@ std::vector<AuditCheck> audit(const DirectionResult& result, const AuditInput& i
     AuditCheck resolution = share_of_median("clock-resolution", input.clock->info.resolution_ns, result);
     AuditCheck harness = share_of_median("harness-overhead", harness_cost_ns(), result);
     AuditCheck sharing = shared_cpu(result, input.common_cpus);
+    AuditCheck share = cpu_share(result, *input.plan);
     // Without a transport the tool's own cost is not beside the figure: it is the figure. Nor is there a second side.
     if (input.module != nullptr && has(*input.module, "loopback"))
-        clock.verdict = resolution.verdict = harness.verdict = sharing.verdict = CheckVerdict::not_applicable;
+        clock.verdict = resolution.verdict = harness.verdict = sharing.verdict = share.verdict =
+            CheckVerdict::not_applicable;
     return {littles_law(result, *input.plan, input),
             overlap(result, *input.plan, input.endpoint_spans_ns),
             clock,
@@ -241,6 +269,7 @@ std::vector<AuditCheck> audit(const DirectionResult& result, const AuditInput& i
             harness,
             placement(result),
             sharing,
+            share,
             samples,
             sequence(result, input.module),
             order,

@@ -3,6 +3,8 @@
 
 import contextlib
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -168,3 +170,24 @@ def test_a_cpu_that_is_not_there_starts_nothing(ipcmark):
     assert done.returncode == 2
     assert "4096" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.skipif(FIRST == LAST, reason="needs two CPUs")
+@pytest.mark.parametrize("mode", ["--blocking", "--async"])
+def test_a_spinning_side_whose_cpu_others_use_is_told(ipcmark, mode):
+    spin = ["-m", "shm", mode, "--wait", "spin", "-s", 64, "-d", "400ms", "-w", 2, "--round-trip"]
+    other = subprocess.Popen(["taskset", "-c", str(FIRST), sys.executable, "-c", "while True: pass"])
+    try:
+        document = ipcmark.measure(*spin, "--server-affinity", FIRST, "--client-affinity", LAST)
+    finally:
+        other.kill()
+        other.wait()
+    measured = document["results"][0]["round_trip_results"]
+    server = measured["server"]
+    if server["run_delay_ns"] is None:
+        pytest.skip("this kernel does not show how long a thread waits for a CPU")
+    check = next(check for check in measured["audit"] if check["id"] == "cpu-share")
+    wanted = server["cpu_time_ns"] + server["run_delay_ns"]
+    assert check["verdict"] == "suspicious"
+    assert check["value"] <= server["cpu_time_ns"] / wanted + 1e-6
+    assert "cpu-share" in {warning["code"] for warning in document["results"][0]["warnings"]}

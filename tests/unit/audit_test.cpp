@@ -3,6 +3,8 @@
 #include "run/audit.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <optional>
 #include <string_view>
 
 using namespace ipcmark;
@@ -59,6 +61,27 @@ AuditCheck offered_rate(std::uint64_t sent, std::chrono::milliseconds sending, E
     return check_of(result, input, "offered-rate");
 }
 
+// `wait` for two sides, each on a CPU of its own, that had it for so long and wanted it for so much longer.
+AuditCheck cpu_share(WaitPolicy wait, std::chrono::microseconds had, std::optional<std::chrono::microseconds> delay,
+                     std::vector<int> client_cpus = {1}) {
+    const auto ns = [](auto time) { return static_cast<std::uint64_t>(std::chrono::nanoseconds(time).count()); };
+    TestPlan plan;
+    plan.wait = wait;
+    const RunClock clock;
+    DirectionResult result = result_of({{0}, {0}, client_cpus, client_cpus});
+    result.server.cpu_time_ns = ns(had);
+    result.server.run_delay_ns = 0;
+    result.client.cpu_time_ns = ns(had);
+    if (delay)
+        result.client.run_delay_ns = ns(*delay);
+    else
+        result.server.run_delay_ns.reset();
+    AuditInput input;
+    input.plan = &plan;
+    input.clock = &clock;
+    return check_of(result, input, "cpu-share");
+}
+
 } // namespace
 
 TEST_CASE("two sides that the scheduler put on one CPU are told of") {
@@ -113,4 +136,18 @@ TEST_CASE("messages that were due and never sent are told of, at whatever rate t
     CHECK(offered_rate(3'599'990, hour, Ended::by_itself, hour).verdict == CheckVerdict::ok);
     CHECK(offered_rate(3'599'900, hour, Ended::by_itself, hour).verdict == CheckVerdict::suspicious);
     CHECK(offered_rate(10, milliseconds(9), Ended::by_a_fault).verdict == CheckVerdict::not_applicable);
+}
+
+TEST_CASE("a spinning side that others pushed off its CPU is told") {
+    using namespace std::chrono_literals;
+    const AuditCheck robbed = cpu_share(WaitPolicy::spin, 60ms, 40ms);
+    CHECK(robbed.value == Approx(0.6));
+    CHECK(robbed.verdict == CheckVerdict::suspicious);
+    CHECK(cpu_share(WaitPolicy::spin, 100ms, 5ms).verdict == CheckVerdict::ok);
+    // One that sleeps is ready to run for a moment before each of its turns.
+    CHECK(cpu_share(WaitPolicy::block, 60ms, 40ms).verdict == CheckVerdict::not_applicable);
+    CHECK(cpu_share(WaitPolicy::spin, 600us, 100us).verdict == CheckVerdict::not_applicable);
+    CHECK(cpu_share(WaitPolicy::spin, 60ms, {}).verdict == CheckVerdict::not_applicable);
+    // Both on one CPU: they take it from each other.
+    CHECK(cpu_share(WaitPolicy::spin, 60ms, 40ms, {0}).verdict == CheckVerdict::not_applicable);
 }
