@@ -271,7 +271,7 @@ def test_a_disk_that_is_full_of_samples_keeps_the_results(ipcmark):
     assert "keep.json" in table and "s.csv" not in table
     assert on_disk.split() == ["s.csv.partial"]
     rows = (ipcmark.folder / "kept.csv").read_text().splitlines(keepends=True)
-    assert len(rows) > 500 and all(row.endswith("\n") and row.count(",") == 5 for row in rows)
+    assert len(rows) > 500 and all(row.endswith("\n") and row.count(",") == 7 for row in rows)
     results = json.loads((ipcmark.folder / "keep.json").read_text())["results"]
     assert [test["round_trip_results"]["latency"]["total_samples"] for test in results] == [messages] * 2
     assert len((ipcmark.folder / "keep.csv").read_text().splitlines()) > 2
