@@ -73,6 +73,9 @@ class BenchmarkWarning:
     code: Annotated[str, *doc("Code", "A stable name of this kind of warning.")]
     cause: Annotated[str, *doc("Cause", "What was found.")]
     remedy: Annotated[str, *doc("Remedy", "What to do about it.")]
+    direction: Annotated[
+        Optional[str], *doc("Direction", "The direction that it is about; null: the test or run as a whole.")
+    ] = None
 
 
 @dataclass

@@ -52,6 +52,8 @@ std::span<const Field<Warning>> Table<Warning>::fields() {
                       [](const T& t) { return t.code; }),
         make_field<T>(In::ipcmark, "cause", "", "What was found.", [](const T& t) { return t.cause; }),
         make_field<T>(In::ipcmark, "remedy", "", "What to do about it.", [](const T& t) { return t.remedy; }),
+        make_field<T>(In::ipcmark, "direction", "", "The direction that it is about; null: the test or run as a whole.",
+                      [](const T& t) { return t.direction; }),
     };
     return fields;
 }

@@ -8,6 +8,7 @@
 #include <ipcmark/units.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 #include <map>
 #include <set>
@@ -201,45 +202,84 @@ AuditCheck cpu_share(const DirectionResult& result, const TestPlan& plan) {
     return check;
 }
 
-const std::map<std::string, std::pair<const char*, const char*>>& remedies() {
-    static const std::map<std::string, std::pair<const char*, const char*>> table{
-        {"littles-law",
-         {"the mean round trip and the rate contradict each other",
-          "look at lost or changed messages; otherwise report this result as a fault of ipcmark"}},
-        {"overlap",
-         {"not all endpoints were at work for most of the window, so the rate is that of fewer endpoints",
-          "measure for a time instead of a count (-d 5s), so that all end together"}},
-        {"clock-overhead",
-         {"reading the clock takes a good part of a message's time",
-          "use a machine whose kernel trusts the TSC, and --clock auto"}},
-        {"clock-resolution",
-         {"the clock moves in steps that are a good part of a message's time, so percentiles are known to a step only",
-          "compare the mean and the rate, which steps do not bend"}},
-        {"harness-overhead",
-         {"noting a message takes a good part of its time",
-          "read differences between transports, not absolute figures, or larger messages"}},
-        {"cpu-placement",
-         {"a worker ran on a CPU that was not asked for", "look who changes CPU masks on this machine"}},
-        {"shared-cpu",
-         {"the scheduler put both sides on one CPU, and may choose two in the next run",
-          "choose yourself before you compare: --server-affinity and --client-affinity, two CPUs or one"}},
-        {"cpu-share",
-         {"other programs had the CPUs of a side that spins, and its messages waited for them to leave",
-          "keep other work off these CPUs, or repeat and compare medians: the mean, the rate and high percentiles are "
-          "those of the other programs' time slices"}},
-        {"sample-count",
-         {"the histogram and the counters disagree", "the worker died in the middle of a message, or memory was "
-                                                     "overwritten by the module"}},
-        {"sequence",
-         {"messages were lost, doubled, reordered or changed",
-          "run 'ipcmark check' on the module; its numbers are not comparable"}},
-        {"clock-order",
-         {"messages were received before they were sent by the clock",
-          "the CPUs' counters are not in step: use --clock monotonic"}},
-        {"offered-rate",
-         {"the rate asked for was not reached: the latencies are those of a growing queue", "ask for a lower --rate"}},
+// "44.6 %"; never with an exponent.
+std::string percent(double share) {
+    const double value = share * 100;
+    const int decimals = value >= 99.95 ? 0 : value >= 0.1 ? 1 : 6;
+    return fmt::format("{:.{}f} %", value, decimals);
+}
+
+std::string cpus_not_asked_for(const DirectionResult& result) {
+    std::set<int> cpus;
+    for (const SideUsage* side : {&result.server, &result.client})
+        if (!side->cpus_asked.empty())
+            std::copy_if(side->cpus_used.begin(), side->cpus_used.end(), std::inserter(cpus, cpus.end()), [&](int cpu) {
+                return std::find(side->cpus_asked.begin(), side->cpus_asked.end(), cpu) == side->cpus_asked.end();
+            });
+    return fmt::format("{}", fmt::join(cpus, ","));
+}
+
+// What a suspicious check found, as a sentence with its figure in it.
+std::string finding(const AuditCheck& check, const DirectionResult& result, const TestPlan& plan) {
+    if (check.id == "littles-law")
+        return fmt::format("mean round trip x rate is {:.3g} times the messages outstanding instead of once: the two "
+                           "figures contradict each other",
+                           check.value);
+    if (check.id == "overlap")
+        return fmt::format("the endpoints were at work for {} of the window on average, so the rate is that of fewer "
+                           "endpoints",
+                           percent(check.value));
+    if (check.id == "clock-overhead")
+        return fmt::format("reading the clock takes {} of the median latency", percent(check.value));
+    if (check.id == "clock-resolution")
+        return fmt::format("the clock moves in steps of {} of the median latency, so percentiles are known to a step "
+                           "only",
+                           percent(check.value));
+    if (check.id == "harness-overhead")
+        return fmt::format("noting a message takes {} of the median latency", percent(check.value));
+    if (check.id == "cpu-placement")
+        return fmt::format("a worker ran on CPU {}, which was not asked for", cpus_not_asked_for(result));
+    if (check.id == "shared-cpu")
+        return fmt::format("both sides ran on CPU {}, as the scheduler chose, which may choose two in the next run",
+                           fmt::join(result.client.cpus_used, ","));
+    if (check.id == "cpu-share")
+        return fmt::format("of the time that a spinning side wanted its CPU it had {}: its messages waited for other "
+                           "programs to leave",
+                           percent(check.value));
+    if (check.id == "sample-count")
+        return fmt::format("the histogram has {:.0f} samples {} than messages were received", std::abs(check.value),
+                           check.value > 0 ? "more" : "fewer");
+    if (check.id == "sequence")
+        return fmt::format("of {} messages {} lost, {} duplicated, {} reordered, {} corrupted", result.delivery.sent,
+                           result.delivery.lost, result.delivery.duplicated, result.delivery.reordered,
+                           result.delivery.corrupted);
+    if (check.id == "clock-order")
+        return fmt::format("by the clock {:.0f} of the messages were received before they were sent", check.value);
+    if (const std::uint64_t missing = never_sent(result, plan); missing != 0)
+        return fmt::format("{} of the messages that were due were sent: the latencies are those of a growing queue; {} "
+                           "messages that were due had not been sent {} s after the end, and are in no percentile",
+                           percent(check.value), missing, longest_overtime.count());
+    return fmt::format("messages were sent at {} of the rate asked for: the latencies are those of a growing queue",
+                       percent(check.value));
+}
+
+const char* remedy_of(const std::string& check) {
+    static const std::map<std::string, const char*> table{
+        {"littles-law", "look at lost or changed messages; otherwise report this result as a fault of ipcmark"},
+        {"overlap", "measure for a time instead of a count (-d 5s), so that all end together"},
+        {"clock-overhead", "use a machine whose kernel trusts the TSC, and --clock auto"},
+        {"clock-resolution", "compare the mean and the rate, which steps do not bend"},
+        {"harness-overhead", "read differences between transports, not absolute figures, or larger messages"},
+        {"cpu-placement", "look who changes CPU masks on this machine"},
+        {"shared-cpu", "choose yourself before you compare: --server-affinity and --client-affinity, two CPUs or one"},
+        {"cpu-share", "keep other work off these CPUs, or repeat and compare medians: the mean, the rate and high "
+                      "percentiles are those of the other programs' time slices"},
+        {"sample-count", "the worker died in the middle of a message, or memory was overwritten by the module"},
+        {"sequence", "run 'ipcmark check' on the module; its numbers are not comparable"},
+        {"clock-order", "the CPUs' counters are not in step: use --clock monotonic"},
+        {"offered-rate", "ask for a lower --rate"},
     };
-    return table;
+    return table.at(check);
 }
 
 } // namespace
@@ -278,41 +318,31 @@ std::vector<AuditCheck> audit(const DirectionResult& result, const AuditInput& i
 
 std::vector<Warning> warnings_of(const DirectionResult& result, const TestPlan& plan) {
     std::vector<Warning> warnings;
-    const char* direction = direction_name(result.latency.direction);
+    const Direction direction = result.latency.direction;
+    const auto add = [&](const std::string& code, const std::string& cause, const char* remedy) {
+        warnings.push_back({code, fmt::format("{}: {}", direction_name(direction), cause), remedy, direction});
+    };
     for (const AuditCheck& check : result.audit) {
         if (check.verdict != CheckVerdict::suspicious)
             continue;
-        const auto& [cause, remedy] = remedies().at(check.id);
-        const std::uint64_t missing = check.id == "offered-rate" ? never_sent(result, plan) : 0;
-        warnings.push_back(
-            {check.id,
-             fmt::format("{}: {} ({:.3g}; should be {}){}", direction, cause, check.value, check.expectation,
-                         missing == 0 ? ""
-                                      : fmt::format("; {} messages that were due had not been sent {} s after the end, "
-                                                    "and are in no percentile",
-                                                    missing, longest_overtime.count())),
-             remedy});
+        add(check.id, finding(check, result, plan), remedy_of(check.id));
     }
     if (result.streaming_dropped != 0)
-        warnings.push_back(
-            {"streaming-dropped",
-             fmt::format("{}: {} samples did not fit the streaming outputs; the histogram has all of them", direction,
-                         result.streaming_dropped),
-             "use --rate or --send-delay, or a faster disk"});
+        add("streaming-dropped",
+            fmt::format("{} samples did not fit the streaming outputs; the histogram has all of them",
+                        result.streaming_dropped),
+            "use --rate or --send-delay, or a faster disk");
     if (plan.send_delay.count() > 0)
-        warnings.push_back(
-            {"send-delay",
-             fmt::format("{}: the throughput is what the send delay allows, not what the transport can do", direction),
-             "leave --send-delay out to measure throughput"});
+        add("send-delay", "the throughput is what the send delay allows, not what the transport can do",
+            "leave --send-delay out to measure throughput");
     if (plan.wait != WaitPolicy::spin)
         return warnings;
     const auto [threads, cpus] = spinning_threads(result, plan);
     if (threads > cpus.size())
-        warnings.push_back(
-            {"spin-without-cpus",
-             fmt::format("{}: {} threads spin on {} CPU{} ({}): each waits for the scheduler to take another one off",
-                         direction, threads, cpus.size(), cpus.size() == 1 ? "" : "s", fmt::join(cpus, ",")),
-             "give every thread a CPU of its own, or use --wait block"});
+        add("spin-without-cpus",
+            fmt::format("{} threads spin on {} CPU{} ({}): each waits for the scheduler to take another one off",
+                        threads, cpus.size(), cpus.size() == 1 ? "" : "s", fmt::join(cpus, ",")),
+            "give every thread a CPU of its own, or use --wait block");
     return warnings;
 }
 

@@ -151,3 +151,38 @@ TEST_CASE("a spinning side that others pushed off its CPU is told") {
     // Both on one CPU: they take it from each other.
     CHECK(cpu_share(WaitPolicy::spin, 60ms, 40ms, {0}).verdict == CheckVerdict::not_applicable);
 }
+
+TEST_CASE("a warning is a sentence with its figure in it, of its direction") {
+    DirectionResult result = result_of({{}, {1}, {}, {1}});
+    result.latency.direction = Direction::round_trip;
+    const auto suspicious = [](const char* id, double value) {
+        return AuditCheck{id, value, "", CheckVerdict::suspicious};
+    };
+    result.audit = {suspicious("shared-cpu", 1), suspicious("overlap", 0.446), suspicious("clock-overhead", 12.5)};
+    const auto warnings = warnings_of(result, TestPlan());
+    REQUIRE(warnings.size() == 3);
+    CHECK(warnings[0].code == "shared-cpu");
+    CHECK(warnings[0].direction == Direction::round_trip);
+    CHECK(warnings[0].cause ==
+          "round trip: both sides ran on CPU 1, as the scheduler chose, which may choose two in the next run");
+    CHECK(warnings[1].cause.find("at work for 44.6 % of the window") != std::string::npos);
+    CHECK(warnings[2].cause.find("takes 1250 % of") != std::string::npos);
+}
+
+TEST_CASE("every check that is suspicious has words of its own") {
+    const TestPlan plan;
+    const RunClock clock;
+    AuditInput input;
+    input.plan = &plan;
+    input.clock = &clock;
+    DirectionResult result = result_of({{0}, {0}, {1}, {0}});
+    result.audit = audit(result, input);
+    for (AuditCheck& check : result.audit)
+        check.verdict = CheckVerdict::suspicious;
+    const auto warnings = warnings_of(result, plan);
+    REQUIRE(warnings.size() == result.audit.size());
+    for (std::size_t i = 0; i < warnings.size(); ++i) {
+        CHECK_FALSE(warnings[i].remedy.empty());
+        CHECK((warnings[i].code == "offered-rate") == (warnings[i].cause.find("rate asked for") != std::string::npos));
+    }
+}

@@ -19,6 +19,7 @@ struct Warning {
     std::string code; // stable: "cpu-mismatch", "clock-overhead"
     std::string cause;
     std::string remedy;
+    std::optional<Direction> direction = std::nullopt; // not set: it is about the test, or the run, as a whole
 };
 
 struct PercentileValue {
