@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/console_table.hpp"
 
+#include "host/test_columns.hpp"
 #include "host/text_table.hpp"
-#include "result/wait_policy_names.hpp"
+#include "host/warning_groups.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
+#include <limits>
+#include <set>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -15,62 +20,6 @@
 namespace ipcmark::host {
 
 namespace {
-
-std::string mechanism_of(const TestResult& result) {
-    return result.module.id.empty() ? result.plan.mechanism : result.module.id;
-}
-
-std::string given_options(const TestResult& result) {
-    std::string text;
-    for (const auto& [name, value] : result.plan.options)
-        text += fmt::format("{}{}={}", text.empty() ? "" : " ", name, value);
-    return text;
-}
-
-std::string cpus_of(const TestResult& result) {
-    const auto list = [](const std::vector<int>& cpus) {
-        return cpus.empty() ? std::string("any") : fmt::format("{}", fmt::join(cpus, ","));
-    };
-    return list(result.plan.server_cpus) + "/" + list(result.plan.client_cpus);
-}
-
-// What tells one test of a run from another; a column only where it is not the same in all of them.
-struct Varying {
-    const char* heading;
-    Align align;
-    std::string (*value)(const TestResult&);
-};
-
-constexpr Varying varying_columns[] = {
-    {"options", Align::left, given_options},
-    {"conc", Align::right, [](const TestResult& r) { return std::to_string(r.plan.concurrency); }},
-    {"mode", Align::left,
-     [](const TestResult& r) { return std::string(r.plan.mode == Mode::blocking ? "blocking" : "async"); }},
-    {"wait", Align::left, [](const TestResult& r) { return std::string(wait_policy_name(r.plan.wait)); }},
-    {"access", Align::left,
-     [](const TestResult& r) { return std::string(r.plan.access == Access::direct ? "direct" : "copy"); }},
-    {"rate", Align::right,
-     [](const TestResult& r) {
-         return r.plan.rate_per_second ? human_count(*r.plan.rate_per_second) + "/s" : std::string("max");
-     }},
-    {"delay", Align::right,
-     [](const TestResult& r) { return human_time(static_cast<double>(r.plan.send_delay.count())); }},
-    {"window", Align::right, [](const TestResult& r) { return std::to_string(r.plan.window); }},
-    {"batch", Align::right, [](const TestResult& r) { return std::to_string(r.plan.batch); }},
-    {"cpus", Align::left, cpus_of},
-    {"#", Align::right, [](const TestResult& r) { return std::to_string(r.plan.repeat_index + 1); }},
-};
-
-std::vector<Varying> columns_that_vary(const ResultDocument& document) {
-    std::vector<Varying> columns;
-    for (const Varying& column : varying_columns) {
-        const std::string first = column.value(document.results.front());
-        if (std::any_of(document.results.begin(), document.results.end(),
-                        [&](const TestResult& result) { return column.value(result) != first; }))
-            columns.push_back(column);
-    }
-    return columns;
-}
 
 const std::optional<DirectionResult>& result_of(const TestResult& result, Direction direction) {
     return direction == Direction::one_way ? result.one_way : result.round_trip;
@@ -82,10 +31,6 @@ std::string megabytes(double bytes_per_second) {
     return mb >= 999.5 ? fmt::format("{:.0f}", mb) : human_count(mb);
 }
 
-std::string short_name(const TestResult& result) {
-    return fmt::format("{}, {}", mechanism_of(result), human_size(result.plan.message_size_bytes));
-}
-
 bool has_problem(const DirectionResult& measured) {
     const Delivery& delivery = measured.delivery;
     return measured.partial || delivery.lost + delivery.duplicated + delivery.corrupted != 0 ||
@@ -93,80 +38,128 @@ bool has_problem(const DirectionResult& measured) {
                        [](const AuditCheck& check) { return check.verdict == CheckVerdict::suspicious; });
 }
 
+// The percentiles that some test asked for, ascending; of many a few, from the first to the last.
+struct Percentiles {
+    std::vector<double> shown;
+    std::size_t asked;
+};
+
+Percentiles percentiles_of(const ResultDocument& document) {
+    constexpr std::size_t room = 6;
+    std::set<double> asked;
+    for (const TestResult& result : document.results) {
+        const std::vector<double>& own = result.plan.percentiles;
+        const std::vector<double> usual{50, 99, 99.9};
+        const std::vector<double>& wanted = own == TestPlan().percentiles ? usual : own;
+        asked.insert(wanted.begin(), wanted.end());
+    }
+    const std::vector<double> all(asked.begin(), asked.end());
+    if (all.size() <= room)
+        return {all, all.size()};
+    std::vector<double> some;
+    for (std::size_t i = 0; i < room; ++i)
+        some.push_back(all[i * (all.size() - 1) / (room - 1)]);
+    return {some, all.size()};
+}
+
 class Console {
 public:
-    Console(const ResultDocument& document, Colour colour) : document_(document), colour_(colour) {}
+    Console(const ResultDocument& document, Colour colour)
+        : document_(document), colour_(colour), names_(document), varying_(columns_that_vary(document)),
+          percentiles_(percentiles_of(document)) {}
 
     std::string text() { return table() + notes(); }
 
 private:
     std::string table() {
-        const std::vector<Varying> varying = columns_that_vary(document_);
         TextTable table;
         table.add_column("mechanism", Align::left);
         table.add_column("direction", Align::left);
         table.add_column("size", Align::right);
-        for (const Varying& column : varying)
+        for (const TestColumn& column : varying_)
             table.add_column(column.heading, column.align);
-        for (const char* heading : {"p50", "p99", "p99.9", "max", "msg/s", "MB/s"})
+        for (const double percentile : percentiles_.shown)
+            table.add_column(fmt::format("p{}", percentile), Align::right);
+        for (const char* heading : {"max", "msg/s", "MB/s"})
             table.add_column(heading, Align::right);
         table.add_column("", Align::left); // a mark beside figures with a note
-        for (const TestResult& result : document_.results) {
-            const auto begin_row = [&](const char* direction) {
-                std::vector<Cell> row{
-                    {mechanism_of(result)}, {direction}, {human_size(result.plan.message_size_bytes)}};
-                for (const Varying& column : varying)
-                    row.push_back({column.value(result)});
-                return row;
-            };
-            bool any = false;
-            for (Direction direction : {Direction::one_way, Direction::round_trip}) {
-                const auto& measured = result_of(result, direction);
-                if (!measured)
-                    continue;
-                any = true;
-                std::vector<Cell> row = begin_row(direction_name(direction));
-                add_figures(row, *measured);
-                table.add_row(std::move(row));
-            }
-            if (result.failure || !any) {
-                std::vector<Cell> row = begin_row("");
-                row.push_back({result.failure ? "FAILED" : "not run", Style::red});
-                table.add_row(std::move(row));
-            }
+        for (std::size_t first = 0, end = 0; first < document_.results.size(); first = end) {
+            end = first + 1;
+            while (end < document_.results.size() && document_.results[end].plan.repeat_index == end - first)
+                ++end;
+            add_rows(table, std::span(document_.results).subspan(first, end - first));
         }
         return table.text(colour_);
     }
 
-    static void add_figures(std::vector<Cell>& row, const DirectionResult& measured) {
+    // One test, with its repetitions.
+    void add_rows(TextTable& table, std::span<const TestResult> runs) const {
+        for (const Direction direction : {Direction::one_way, Direction::round_trip})
+            for (const TestResult& run : runs)
+                if (const auto& measured = result_of(run, direction)) {
+                    std::vector<Cell> row = begin_row(run, direction_name(direction));
+                    add_figures(row, figures_of(*measured), has_problem(*measured) ? Style::yellow : Style::plain);
+                    row.push_back(has_problem(*measured) ? Cell{"!", Style::yellow} : Cell{""});
+                    table.add_row(std::move(row));
+                }
+        for (const TestResult& run : runs)
+            if (run.failure || (!run.one_way && !run.round_trip)) {
+                std::vector<Cell> row = begin_row(run, "");
+                row.push_back({run.failure ? "FAILED" : "not run", Style::red});
+                table.add_row(std::move(row));
+            }
+    }
+
+    std::vector<Cell> begin_row(const TestResult& result, const char* direction) const {
+        std::vector<Cell> row{{mechanism_of(result)}, {direction}, {human_size(result.plan.message_size_bytes)}};
+        for (const TestColumn& column : varying_)
+            row.push_back({column.value(result)});
+        return row;
+    }
+
+    // In the order of the columns; not a number where nothing was measured.
+    std::vector<double> figures_of(const DirectionResult& measured) const {
         const Histogram& histogram = measured.latency.histogram;
-        const Style style = has_problem(measured) ? Style::yellow : Style::plain;
-        for (double percentile : {50.0, 99.0, 99.9})
-            row.push_back(
-                {histogram.empty() ? "-" : human_time(static_cast<double>(histogram.percentile_ns(percentile))),
-                 style});
-        row.push_back({histogram.empty() ? "-" : human_time(static_cast<double>(histogram.max_ns())), style});
-        row.push_back({human_count(measured.throughput.messages_per_second), style});
-        row.push_back({megabytes(measured.throughput.bytes_per_second), style});
-        row.push_back({has_problem(measured) ? "!" : "", style});
+        const auto time = [&](std::uint64_t ns) {
+            return histogram.empty() ? std::numeric_limits<double>::quiet_NaN() : static_cast<double>(ns);
+        };
+        std::vector<double> figures;
+        for (const double percentile : percentiles_.shown)
+            figures.push_back(time(histogram.percentile_ns(percentile)));
+        figures.push_back(time(histogram.max_ns()));
+        figures.push_back(measured.throughput.messages_per_second);
+        figures.push_back(measured.throughput.bytes_per_second);
+        return figures;
+    }
+
+    void add_figures(std::vector<Cell>& row, const std::vector<double>& figures, Style style) const {
+        const std::size_t times = percentiles_.shown.size() + 1;
+        for (std::size_t i = 0; i < figures.size(); ++i) {
+            const double figure = figures[i];
+            row.push_back({std::isnan(figure) ? "-"
+                           : i < times        ? human_time(figure)
+                           : i == times       ? human_count(figure)
+                                              : megabytes(figure),
+                           style});
+        }
     }
 
     std::string notes() {
-        for (const TestResult& result : document_.results)
-            if (result.failure)
-                note("failed", Style::red, short_name(result) + ": " + *result.failure);
-        for (const TestResult& result : document_.results) {
-            const std::string name = short_name(result);
+        for (std::size_t i = 0; i < document_.results.size(); ++i)
+            if (const TestResult& result = document_.results[i]; result.failure)
+                note("failed", Style::red, names_.of(i) + ": " + *result.failure);
+        for (std::size_t i = 0; i < document_.results.size(); ++i) {
+            const TestResult& result = document_.results[i];
             for (Direction direction : {Direction::one_way, Direction::round_trip})
                 if (const auto& measured = result_of(result, direction))
-                    add_notes(fmt::format("{} {}", name, direction_name(direction)), result, *measured);
-            for (const Warning& warning : result.warnings)
-                add(name, warning);
+                    add_notes(fmt::format("{} of {}", direction_name(direction), names_.of(i)), result, *measured);
         }
-        for (const Warning& warning : document_.warnings)
-            add("", warning);
-        for (const GroupedWarning& group : grouped_)
-            note(group);
+        for (const std::string& words : grouped_warnings(document_, names_))
+            note("warning", Style::yellow, words);
+        if (percentiles_.asked > percentiles_.shown.size())
+            note("percentiles", Style::faint,
+                 fmt::format("{} of the {} that were asked for; the document (-o) has all", percentiles_.shown.size(),
+                             percentiles_.asked));
         if (document_.interrupted)
             note("interrupted", Style::yellow, "the results are of what was measured until then");
         return notes_.empty() ? "" : "\n" + notes_;
@@ -175,14 +168,16 @@ private:
     // What the run has a warning for, with cause and remedy, is not said twice.
     void add_notes(const std::string& name, const TestResult& result, const DirectionResult& measured) {
         const auto warned = [&](const std::string& code) {
-            return std::any_of(result.warnings.begin(), result.warnings.end(),
-                               [&](const Warning& warning) { return warning.code == code; });
+            return std::any_of(result.warnings.begin(), result.warnings.end(), [&](const Warning& warning) {
+                return warning.code == code &&
+                       warning.direction.value_or(measured.latency.direction) == measured.latency.direction;
+            });
         };
         if (measured.partial)
             note("partial", Style::yellow,
                  name + ": it ended before its time; the figures are of what came until then");
         const Delivery& d = measured.delivery;
-        if (d.lost + d.duplicated + d.reordered + d.corrupted != 0)
+        if (d.lost + d.duplicated + d.reordered + d.corrupted != 0 && !warned("sequence"))
             note("delivery", Style::yellow,
                  fmt::format("{}: of {} messages {} lost, {} duplicated, {} reordered, {} corrupted", name, d.sent,
                              d.lost, d.duplicated, d.reordered, d.corrupted));
@@ -196,36 +191,6 @@ private:
                              measured.streaming_dropped));
     }
 
-    // A warning that several tests have is said once, of the first, with the names of the others.
-    struct GroupedWarning {
-        Warning first;
-        std::vector<std::string> names;
-    };
-
-    void add(const std::string& name, const Warning& warning) {
-        auto group = std::find_if(grouped_.begin(), grouped_.end(), [&](const GroupedWarning& known) {
-            return known.first.code == warning.code && known.first.remedy == warning.remedy;
-        });
-        if (group == grouped_.end())
-            group = grouped_.insert(grouped_.end(), {warning, {}});
-        if (std::find(group->names.begin(), group->names.end(), name) == group->names.end())
-            group->names.push_back(name);
-    }
-
-    void note(const GroupedWarning& group) {
-        constexpr std::size_t names_shown = 3;
-        std::string words;
-        const std::size_t shown = std::min(group.names.size(), names_shown);
-        words +=
-            fmt::format("{}", fmt::join(group.names.begin(), group.names.begin() + static_cast<long>(shown), "; "));
-        if (group.names.size() > shown)
-            words += fmt::format(" and {} more", group.names.size() - shown);
-        words += (words.empty() ? "" : ": ") + group.first.cause;
-        if (!group.first.remedy.empty())
-            words += "; " + group.first.remedy;
-        note("warning", Style::yellow, words);
-    }
-
     // Each note once, however many tests it is about.
     void note(std::string_view kind, Style style, const std::string& words) {
         const std::string text = paragraph(fmt::format("{}:", kind), words, style, colour_);
@@ -235,8 +200,10 @@ private:
 
     const ResultDocument& document_;
     Colour colour_;
+    TestNames names_;
+    std::vector<TestColumn> varying_;
+    Percentiles percentiles_;
     std::string notes_;
-    std::vector<GroupedWarning> grouped_;
 };
 
 } // namespace

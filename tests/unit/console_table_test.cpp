@@ -2,6 +2,7 @@
 #include "../document/sample_document.hpp"
 #include "catch.hpp"
 #include "host/console_table.hpp"
+#include "host/test_columns.hpp"
 #include "host/text_table.hpp"
 
 #include <fstream>
@@ -24,6 +25,43 @@ std::vector<std::string> lines_of(const std::string& text) {
 
 bool contains(const std::string& text, const std::string& part) {
     return text.find(part) != std::string::npos;
+}
+
+// As one line, however it was broken.
+std::string flat(const std::string& text) {
+    std::istringstream stream(text);
+    std::string line;
+    for (std::string word; stream >> word;)
+        line += (line.empty() ? "" : " ") + word;
+    return line;
+}
+
+// Two mechanisms, two sizes, one endpoint and four, with warnings of those of four.
+ResultDocument warned_document() {
+    ResultDocument document = sample::document();
+    const TestResult test = document.results[0];
+    document.results.clear();
+    const std::vector<std::string> shares{"79.0", "24.0", "44.6", "50.1"};
+    for (const char* mechanism : {"uds", "shm"})
+        for (const std::uint64_t size : {64U, 1024U})
+            for (const unsigned endpoints : {1U, 4U}) {
+                TestResult& result = document.results.emplace_back(test);
+                result.module.id = mechanism;
+                result.plan.message_size_bytes = size;
+                result.plan.concurrency = endpoints;
+                if (endpoints == 4)
+                    result.warnings = {
+                        {"overlap",
+                         "one-way: at work for " + shares[document.results.size() / 2 - 1] + " % of the window",
+                         "use -d", Direction::one_way}};
+                result.warnings.push_back(
+                    {"made-up", "'x1' has 64KiB and ran on CPU " + std::string(endpoints == 4 ? "1" : "0"), "look"});
+            }
+    document.results[0].warnings.push_back(
+        {"overlap", "one-way: at work for no part of the window", "use -d", Direction::one_way});
+    document.results[1].warnings.push_back(
+        {"overlap", "round trip: at work for 30.5 % of the window", "use -d", Direction::round_trip});
+    return document;
 }
 
 } // namespace
@@ -65,7 +103,7 @@ TEST_CASE("the table has a line for each test and direction, aligned") {
     const std::size_t end = lines[0].find("p50") + 3;
     CHECK(lines[1].substr(end - 2, 4) == "us  ");
     for (const std::string& line : lines)
-        CHECK(line.size() <= 120);
+        CHECK(line.size() <= 125);
 }
 
 TEST_CASE("a column that is the same in all tests is left out") {
@@ -78,12 +116,35 @@ TEST_CASE("a column that is the same in all tests is left out") {
     CHECK_FALSE(contains(heading, "mode"));
 }
 
+TEST_CASE("the percentiles are those that were asked for") {
+    ResultDocument document = sample::document();
+    document.results.resize(1);
+    const auto heading = [&] { return flat(lines_of(console_table(document, Colour::none))[0]); };
+    CHECK(contains(heading(), "size p50 p99 p99.9 max"));
+    document.results[0].plan.percentiles = {99.99, 90};
+    CHECK(contains(heading(), "size p90 p99.99 max"));
+    document.results.push_back(document.results[0]);
+    document.results[1].plan.percentiles = {12.5};
+    CHECK(contains(heading(), "p12.5 p90 p99.99 max"));
+    const Histogram& histogram = document.results[0].one_way->latency.histogram;
+    CHECK(contains(lines_of(console_table(document, Colour::none))[1],
+                   human_time(static_cast<double>(histogram.percentile_ns(99.99)))));
+
+    document.results[0].plan.percentiles.clear();
+    for (int percentile = 1; percentile <= 100; ++percentile)
+        document.results[0].plan.percentiles.push_back(percentile);
+    CHECK(contains(heading(), "p1 "));
+    CHECK(contains(heading(), "p100 max"));
+    CHECK(lines_of(console_table(document, Colour::none))[0].size() <= 120);
+    CHECK(contains(console_table(document, Colour::none), "percentiles: 6 of the 101 that were asked for"));
+}
+
 TEST_CASE("below the table: failures, partial results, audit problems, warnings with their remedy") {
     const std::string text = console_table(sample::document(), Colour::none);
     CHECK(contains(text, "FAILED"));
     CHECK(contains(text, "failed: shm, 1 KiB: the server worker was killed by signal 11"));
-    CHECK(contains(text, "partial: shm, 1 KiB one-way:"));
-    CHECK(contains(text, "audit: tcp, 1 KiB round trip: littles-law is 1.7, expected between 0.9 and 1.1"));
+    CHECK(contains(text, "partial: one-way of shm, 1 KiB:"));
+    CHECK(contains(text, "audit: round trip of tcp, 1 KiB: littles-law is 1.7, expected between 0.9 and 1.1"));
     CHECK(contains(text, "warning: tcp, 1 KiB: the client ran on CPU 0"));
     CHECK(contains(text, "warning: the CPU frequency governor is \"powersave\"; set it to performance"));
 }
@@ -96,11 +157,46 @@ TEST_CASE("what several tests are warned of is said once, and no audit problem t
         document.results[i].plan.message_size_bytes = 64u << i;
         document.results[i].warnings.push_back({"littles-law", "the figures contradict each other", "run it again"});
     }
-    const std::string text = console_table(document, Colour::none);
-    const std::string once = "tcp, 64 B; tcp, 128 B; tcp, 256 B and 2 more: the figures contradict each other";
-    CHECK(contains(text, once));
+    std::string text = flat(console_table(document, Colour::none));
+    CHECK(contains(text, "warning: all 5 tests: the figures contradict each other; run it again"));
     CHECK(text.find("contradict") == text.rfind("contradict"));
     CHECK_FALSE(contains(text, "audit:"));
+
+    document.results[1].warnings.clear();
+    document.results[3].warnings.clear();
+    text = flat(console_table(document, Colour::none));
+    CHECK(contains(text, "warning: tcp (64 B, 256 B, 1 KiB): the figures contradict"));
+    CHECK(contains(text, "audit: round trip of tcp, 128 B: littles-law"));
+}
+
+TEST_CASE("a warning is of the tests and the direction that have it, with the values that they have") {
+    const ResultDocument document = warned_document();
+    const std::string text = flat(console_table(document, Colour::none));
+    CHECK(contains(text, "warning: all 4 one-way tests with conc 4: at work for 24.0 to 79.0 % of the window;"));
+    CHECK(contains(text, "warning: round trip of uds, 64 B, conc 4: at work for 30.5 % of the window;"));
+    // Not another number: another sentence.
+    CHECK(contains(text, "warning: one-way of uds, 64 B, conc 1: at work for no part of the window;"));
+    // No number where it is part of a word or a name.
+    CHECK(contains(text, "warning: all 8 tests: 'x1' has 64KiB and ran on CPU 0 or 1;"));
+}
+
+TEST_CASE("tests are named by what tells them apart") {
+    ResultDocument document = sample::document();
+    document.results = {document.results[0], document.results[0], document.results[0]};
+    document.results[1].plan.options = {{"nodelay", "true"}};
+    document.results[2].plan.options = {{"nodelay", "true"}};
+    document.results[2].plan.repeat_index = 1;
+    CHECK(TestNames(document).of(0) == "uds, 1 KiB, no options, #1");
+    CHECK(TestNames(document).of(2) == "uds, 1 KiB, nodelay=true, #2");
+    CHECK(TestNames(document).of({1, 2}, {0, 1, 2}, "") == "uds, 1 KiB, nodelay=true (#1, #2)");
+    // The same test twice.
+    document.results[2] = document.results[1];
+    CHECK(contains(lines_of(console_table(document, Colour::none))[0], " test "));
+    CHECK(TestNames(document).of(1) != TestNames(document).of(2));
+    // What does not tell tests of a mechanism and size apart is in no name of theirs.
+    document.results.resize(2);
+    document.results[1] = sample::document().results[2];
+    CHECK(TestNames(document).of(1) == "shm, 1 KiB");
 }
 
 TEST_CASE("a clean run has the table and nothing else") {
