@@ -9,8 +9,11 @@
 
 #include <ipcmark/run.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <iterator>
+#include <map>
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -35,12 +38,14 @@ Grammar grammar() {
         {"--threshold", "PERCENT", Arity::one, "Judgement", "Changes up to this much are taken for noise (default 5%).",
          ""},
         {"--fail-on-regression", "", Arity::flag, "Judgement",
-         "Exit with 1 where B is worse, or fails where A did not.", ""},
+         "Exit with 1 where B is clearly worse, or fails where A did not.", ""},
         {"--json", "", Arity::flag, "Output", "Print JSON.", ""},
         help_option(),
     };
     grammar.footer =
-        "A figure has changed where it differs by more than the threshold and the ranges of the two do not touch. The "
+        "A figure has changed where it differs by more than the threshold and the ranges of the two do not touch; "
+        "where "
+        "they do, it is unclear, which is no regression: the runs cannot tell a change from noise. The "
         "range of a test that was repeated (run --repeat N) is that of its repetitions; of a single run, it is that of "
         "the sampling, which knows nothing of how runs differ from each other: repeat tests that matter.";
     return grammar;
@@ -63,11 +68,31 @@ const char* name_of(std::optional<Direction> direction) {
 }
 
 const char* name_of(Change change) {
-    return change == Change::worse ? "worse" : change == Change::better ? "better" : "same";
+    switch (change) {
+    case Change::worse:
+        return "worse";
+    case Change::better:
+        return "better";
+    case Change::unclear:
+        return "unclear";
+    case Change::none:
+        break;
+    }
+    return "same";
 }
 
 Style style_of(Change change) {
-    return change == Change::worse ? Style::red : change == Change::better ? Style::green : Style::plain;
+    switch (change) {
+    case Change::worse:
+        return Style::red;
+    case Change::better:
+        return Style::green;
+    case Change::unclear:
+        return Style::yellow;
+    case Change::none:
+        break;
+    }
+    return Style::plain;
 }
 
 void add_cells(std::vector<Cell>& row, const std::optional<ComparedFigure>& figure, std::string (*human)(double)) {
@@ -80,22 +105,103 @@ void add_cells(std::vector<Cell>& row, const std::optional<ComparedFigure>& figu
     row.push_back({fmt::format("{:.2f}", figure->ratio), style_of(figure->change)});
 }
 
-// All that changed, in a word or two: "worse: p99".
-Cell verdict_of(const ComparedTest& test) {
-    std::string worse;
-    std::string better;
+// The first of these that any figure of a test has is what the test is counted as.
+constexpr Change by_weight[] = {Change::worse, Change::unclear, Change::better, Change::none};
+
+std::vector<std::string> figures_with(const ComparedTest& test, Change change) {
+    std::vector<std::string> names;
     for (const auto& [name, figure] :
          {std::pair("p50", &test.p50_ns), std::pair("p99", &test.p99_ns), std::pair("rate", &test.messages_per_second)})
-        if (*figure && (*figure)->change != Change::none) {
-            std::string& list = (*figure)->change == Change::worse ? worse : better;
-            list += list.empty() ? name : fmt::format(",{}", name);
+        if (*figure && (*figure)->change == change)
+            names.emplace_back(name);
+    return names;
+}
+
+Change heaviest(const ComparedTest& test) {
+    return *std::find_if(std::begin(by_weight), std::end(by_weight),
+                         [&](Change change) { return change == Change::none || !figures_with(test, change).empty(); });
+}
+
+// All that is not the same, in a word or two: "worse: p99; unclear: rate".
+Cell verdict_of(const ComparedTest& test) {
+    std::string text;
+    for (const Change change : by_weight)
+        if (const auto names = figures_with(test, change); change != Change::none && !names.empty())
+            text += fmt::format("{}{}: {}", text.empty() ? "" : "; ", name_of(change), fmt::join(names, ","));
+    return {text.empty() ? name_of(Change::none) : text, style_of(heaviest(test))};
+}
+
+// "12 tests: 1 worse, 2 unclear, 9 same"
+std::string counted(const Comparison& comparison) {
+    std::string text = fmt::format("{} test{}: ", comparison.tests.size(), comparison.tests.size() == 1 ? "" : "s");
+    bool first = true;
+    for (const Change change : by_weight) {
+        const auto count = std::count_if(comparison.tests.begin(), comparison.tests.end(),
+                                         [&](const ComparedTest& test) { return heaviest(test) == change; });
+        if (count == 0)
+            continue;
+        text += fmt::format("{}{} {}", first ? "" : ", ", count, name_of(change));
+        first = false;
+    }
+    return text;
+}
+
+// A field of the configuration under the name that the table of a run has for it.
+struct ConfigurationColumn {
+    std::string_view field;
+    std::string_view heading;
+    std::string_view unit;
+    std::string_view none;
+};
+
+constexpr ConfigurationColumn configuration_columns[] = {
+    {"rate_per_second", "rate", "/s", "max"},
+    {"send_delay_ns", "delay", " ns", "-"},
+    {"spin_ns", "spin", " ns", "-"},
+    {"wait_policy", "wait", "", "-"},
+};
+
+ConfigurationColumn column_of(std::string_view field) {
+    for (const ConfigurationColumn& column : configuration_columns)
+        if (column.field == field)
+            return column;
+    constexpr std::string_view option = "option ";
+    return {field, field.starts_with(option) ? field.substr(option.size()) : field, "", "-"};
+}
+
+// Not rounded: two tests never look the same.
+std::string value_of(const ComparedTest& test, const std::string& field) {
+    const ConfigurationColumn column = column_of(field);
+    const auto found = test.configuration.find(field);
+    return found == test.configuration.end() || found->second == "null" ? std::string(column.none)
+                                                                        : found->second + std::string(column.unit);
+}
+
+std::string described(const ComparedTest& test, const std::vector<std::string>& varying) {
+    std::string text = fmt::format("{} {}, {}, conc {}", test.mechanism, name_of(test.direction),
+                                   human_size(test.message_size_bytes), test.concurrency);
+    for (const std::string& field : varying)
+        text += fmt::format(", {} {}", column_of(field).heading, value_of(test, field));
+    return text;
+}
+
+// Each difference once, with the tests that have it.
+std::vector<std::string> differences_of(const Comparison& comparison) {
+    std::vector<std::pair<std::string, std::vector<std::string>>> found;
+    for (const ComparedTest& test : comparison.tests)
+        for (const std::string& difference : test.differences) {
+            auto known =
+                std::find_if(found.begin(), found.end(), [&](const auto& entry) { return entry.first == difference; });
+            if (known == found.end())
+                known = found.insert(found.end(), {difference, {}});
+            known->second.push_back(described(test, comparison.varying));
         }
-    if (worse.empty() && better.empty())
-        return {"same"};
-    std::string text = worse.empty() ? "" : "worse: " + worse;
-    if (!better.empty())
-        text += (text.empty() ? "" : "; ") + ("better: " + better);
-    return {text, worse.empty() ? Style::green : Style::red};
+    std::vector<std::string> texts;
+    for (const auto& [difference, tests] : found)
+        texts.push_back(tests.size() == comparison.tests.size()
+                            ? difference
+                            : fmt::format("{}: {}", fmt::join(tests, "; "), difference));
+    return texts;
 }
 
 std::string as_text(const Comparison& comparison, const ImportedDocument& a, const ImportedDocument& b, Colour colour) {
@@ -103,7 +209,11 @@ std::string as_text(const Comparison& comparison, const ImportedDocument& a, con
     TextTable table;
     for (const char* heading : {"mechanism", "direction"})
         table.add_column(heading, Align::left);
-    for (const char* heading : {"size", "conc", "p50 A", "B", "B/A", "p99 A", "B", "B/A", "msg/s A", "B", "B/A"})
+    for (const char* heading : {"size", "conc"})
+        table.add_column(heading, Align::right);
+    for (const std::string& field : comparison.varying)
+        table.add_column(std::string(column_of(field).heading), Align::right);
+    for (const char* heading : {"p50 A", "B", "B/A", "p99 A", "B", "B/A", "msg/s A", "B", "B/A"})
         table.add_column(heading, Align::right);
     table.add_column("", Align::left);
     for (const ComparedTest& test : comparison.tests) {
@@ -111,6 +221,8 @@ std::string as_text(const Comparison& comparison, const ImportedDocument& a, con
                               {name_of(test.direction)},
                               {human_size(test.message_size_bytes)},
                               {std::to_string(test.concurrency)}};
+        for (const std::string& field : comparison.varying)
+            row.push_back({value_of(test, field)});
         add_cells(row, test.p50_ns, human_time);
         add_cells(row, test.p99_ns, human_time);
         add_cells(row, test.messages_per_second, human_count);
@@ -132,17 +244,17 @@ std::string as_text(const Comparison& comparison, const ImportedDocument& a, con
         note("only in B:", test, Style::yellow);
     for (const std::string& difference : comparison.machine_differences)
         note("the machines differ:", difference, Style::yellow);
-    bool single = false;
-    for (const ComparedTest& test : comparison.tests) {
-        for (const std::string& difference : test.differences)
-            note("the tests differ:",
-                 fmt::format("{}, {}: {}", test.mechanism, human_size(test.message_size_bytes), difference),
-                 Style::yellow);
-        single = single || test.runs_first == 1 || test.runs_second == 1;
-    }
-    if (single)
+    for (const std::string& difference : differences_of(comparison))
+        note("the tests differ:", difference, Style::yellow);
+    if (comparison.any_unclear())
+        note("unclear:", "beyond the threshold, but the ranges of A and B touch: more repetitions may tell",
+             Style::yellow);
+    if (std::any_of(comparison.tests.begin(), comparison.tests.end(),
+                    [](const ComparedTest& test) { return test.runs_first == 1 || test.runs_second == 1; }))
         note("noise:", "tests that ran once cannot tell a change from the noise between runs; use run --repeat 5",
              Style::faint);
+    if (!comparison.tests.empty())
+        note("compared:", counted(comparison), Style::plain);
     return notes.empty() ? text : text + "\n" + notes;
 }
 
@@ -162,6 +274,13 @@ json::array as_json(const std::vector<std::string>& texts) {
     return json::array(texts.begin(), texts.end());
 }
 
+json::object as_json(const std::map<std::string, std::string>& texts) {
+    json::object object;
+    for (const auto& [key, value] : texts)
+        object.emplace(key, value);
+    return object;
+}
+
 std::string as_json_text(const Comparison& comparison) {
     json::array tests;
     for (const ComparedTest& test : comparison.tests)
@@ -169,6 +288,7 @@ std::string as_json_text(const Comparison& comparison) {
                          {"direction", name_of(test.direction)},
                          {"message_size", test.message_size_bytes},
                          {"concurrency", test.concurrency},
+                         {"configuration", as_json(test.configuration)},
                          {"runs_a", test.runs_first},
                          {"runs_b", test.runs_second},
                          {"differences", as_json(test.differences)},
@@ -176,6 +296,7 @@ std::string as_json_text(const Comparison& comparison) {
                          {"p99_ns", as_json(test.p99_ns)},
                          {"messages_per_second", as_json(test.messages_per_second)}});
     return to_text(json::object{{"regression", comparison.any_regression()},
+                                {"unclear", comparison.any_unclear()},
                                 {"tests", std::move(tests)},
                                 {"newly_failed", as_json(comparison.newly_failed)},
                                 {"only_a", as_json(comparison.only_first)},

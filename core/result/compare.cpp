@@ -4,6 +4,7 @@
 #include <ipcmark/run.hpp>
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -83,8 +84,10 @@ enum class Wanted { small, large };
 Change judge(const Figure& first, const Figure& second, Wanted wanted, double threshold) {
     const double ratio = second.value / first.value;
     const bool apart = first.high < second.low || second.high < first.low;
-    if (!apart || (ratio <= 1 + threshold && ratio >= 1 / (1 + threshold)))
+    if (ratio <= 1 + threshold && ratio >= 1 / (1 + threshold))
         return Change::none;
+    if (!apart)
+        return Change::unclear;
     return (ratio > 1) == (wanted == Wanted::small) ? Change::worse : Change::better;
 }
 
@@ -105,6 +108,7 @@ ComparedTest compare_tests(const Group& first, const Group& second, double thres
         .direction = test.direction,
         .message_size_bytes = test.message_size_bytes,
         .concurrency = test.concurrency,
+        .configuration = test.configuration,
         .runs_first = first.runs.size(),
         .runs_second = second.runs.size(),
         .differences = differences(test, second.test()),
@@ -116,25 +120,57 @@ ComparedTest compare_tests(const Group& first, const Group& second, double thres
     };
 }
 
-std::string described(const ImportedResult& test) {
-    return fmt::format("{} {} {} bytes, concurrency {}", test.mechanism,
-                       test.direction ? direction_name(*test.direction) : "summary", test.message_size_bytes,
-                       test.concurrency);
+// Added to `varying` in their order, each once.
+void add_varying(const ImportedDocument& document, std::vector<std::string>& varying) {
+    std::map<std::string, std::set<std::string>> values;
+    for (const ImportedResult& result : document.results)
+        for (const auto& [key, value] : result.configuration)
+            values[key].insert(value);
+    for (const auto& entry : values) {
+        const std::string& key = entry.first;
+        const bool some_have_none =
+            std::any_of(document.results.begin(), document.results.end(),
+                        [&](const ImportedResult& result) { return !result.configuration.contains(key); });
+        if (entry.second.size() + (some_have_none ? 1 : 0) > 1 &&
+            std::find(varying.begin(), varying.end(), key) == varying.end())
+            varying.push_back(key);
+    }
+}
+
+std::string described(const ImportedResult& test, const std::vector<std::string>& varying) {
+    std::string text = fmt::format("{} {} {} bytes, concurrency {}", test.mechanism,
+                                   test.direction ? direction_name(*test.direction) : "summary",
+                                   test.message_size_bytes, test.concurrency);
+    for (const std::string& key : varying)
+        if (const auto found = test.configuration.find(key);
+            found != test.configuration.end() && found->second != "null")
+            text += fmt::format(", {} {}", key, found->second);
+    return text;
+}
+
+bool any(const std::vector<ComparedTest>& tests, Change change) {
+    return std::any_of(tests.begin(), tests.end(), [change](const ComparedTest& test) {
+        const auto has = [change](const std::optional<ComparedFigure>& figure) {
+            return figure && figure->change == change;
+        };
+        return has(test.p50_ns) || has(test.p99_ns) || has(test.messages_per_second);
+    });
 }
 
 } // namespace
 
 bool Comparison::any_regression() const {
-    const auto worse = [](const std::optional<ComparedFigure>& figure) {
-        return figure && figure->change == Change::worse;
-    };
-    return !newly_failed.empty() || std::any_of(tests.begin(), tests.end(), [&](const ComparedTest& test) {
-        return worse(test.p50_ns) || worse(test.p99_ns) || worse(test.messages_per_second);
-    });
+    return !newly_failed.empty() || any(tests, Change::worse);
+}
+
+bool Comparison::any_unclear() const {
+    return any(tests, Change::unclear);
 }
 
 Comparison compare(const ImportedDocument& first, const ImportedDocument& second, double threshold) {
     Comparison comparison;
+    add_varying(first, comparison.varying);
+    add_varying(second, comparison.varying);
     std::vector<Group> ours = group(first);
     std::vector<Group> theirs = group(second);
     std::vector<Group*> partner(ours.size());
@@ -166,13 +202,14 @@ Comparison compare(const ImportedDocument& first, const ImportedDocument& second
                                                      *test.direction) != failed.directions.end());
             });
         if (failure != second.failures.end())
-            comparison.newly_failed.push_back(fmt::format("{}: {}", described(test), failure->reason));
+            comparison.newly_failed.push_back(
+                fmt::format("{}: {}", described(test, comparison.varying), failure->reason));
         else
-            comparison.only_first.push_back(described(test));
+            comparison.only_first.push_back(described(test, comparison.varying));
     }
     for (const Group& other : theirs)
         if (!other.taken)
-            comparison.only_second.push_back(described(other.test()));
+            comparison.only_second.push_back(described(other.test(), comparison.varying));
     if (comparison.tests.empty() && comparison.newly_failed.empty())
         throw UsageError(fmt::format("{} and {} have no test in common: mechanism, direction, message size and "
                                      "concurrency must be the same",

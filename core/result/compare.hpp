@@ -4,13 +4,15 @@
 #include "result/import.hpp"
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace ipcmark::result {
 
-enum class Change { none, better, worse };
+// none: within the threshold. unclear: beyond it, but the ranges touch, so that it may be noise.
+enum class Change { none, unclear, better, worse };
 
 // A figure of the first document beside the same of the second.
 struct ComparedFigure {
@@ -25,7 +27,8 @@ struct ComparedTest {
     std::optional<Direction> direction;
     std::uint64_t message_size_bytes;
     unsigned concurrency;
-    std::size_t runs_first; // repetitions that the figures are the medians of
+    std::map<std::string, std::string> configuration; // of the first document's, by the field's name; see `differences`
+    std::size_t runs_first;                           // repetitions that the figures are the medians of
     std::size_t runs_second;
     std::vector<std::string> differences; // in configuration: "wait_policy: block, spin"
     std::optional<ComparedFigure> p50_ns;
@@ -39,13 +42,15 @@ struct Comparison {
     std::vector<std::string> only_second;
     std::vector<std::string> newly_failed; // measured in the first, failed in the second, with the reason
     std::vector<std::string> machine_differences;
-    [[nodiscard]] bool any_regression() const;
+    std::vector<std::string> varying; // fields of the configuration that are not the same in all tests of a document
+    [[nodiscard]] bool any_regression() const; // none that is unclear
+    [[nodiscard]] bool any_unclear() const;
 };
 
 // Pairs the tests of two documents: those with the same configuration first, then those that differ in it only.
 // Repetitions of a test become one, with medians and the range that they span. A figure has changed where its ratio is
-// beyond 1 + threshold (or below its inverse) and the ranges of the two do not touch. Throws UsageError where no test
-// is in both.
+// beyond 1 + threshold (or below its inverse) and the ranges of the two do not touch; where they do, it is unclear.
+// Throws UsageError where no test is in both.
 [[nodiscard]] Comparison compare(const ImportedDocument& first, const ImportedDocument& second, double threshold);
 
 } // namespace ipcmark::result

@@ -48,6 +48,54 @@ def test_a_regression_fails_only_when_asked(ipcmark, files):
     assert ipcmark("compare", *files, "--fail-on-regression", "--threshold", "150%").returncode == 0
 
 
+def repeated(rates_and_medians):
+    """uds round trips: each median a repetition of the test with that rate."""
+    value = document("json")
+    (result,) = [r for r in value["results"] if r["test_config"]["mechanism_id"] == "uds"]
+    result["one_way_results"] = None
+    result["round_trip_results"]["latency"]["histogram"] = []
+    results = []
+    for rate, medians in rates_and_medians.items():
+        for median in medians:
+            copy = json.loads(json.dumps(result))
+            copy["test_config"]["rate_per_second"] = rate
+            copy["round_trip_results"]["latency"]["percentiles"] = [{"percentile": 50.0, "value_ns": median}]
+            results.append(copy)
+    value["results"] = results
+    return json.dumps(value)
+
+
+def test_beyond_the_threshold_with_ranges_that_touch_is_unclear(ipcmark, tmp_path):
+    (tmp_path / "a.json").write_text(repeated({None: [100, 110, 300]}))
+    (tmp_path / "b.json").write_text(repeated({None: [200, 250, 260]}))
+    done = ipcmark("compare", "a.json", "b.json", "--fail-on-regression")
+    assert done.returncode == 0, "what is unclear is no regression"
+    assert "unclear: p50" in done.stdout
+    assert "compared: 1 test: 1 unclear\n" in done.stdout
+    compared = json.loads(ipcmark("compare", "a.json", "b.json", "--json").stdout)
+    assert (compared["regression"], compared["unclear"]) == (False, True)
+    assert compared["tests"][0]["p50_ns"]["change"] == "unclear"
+    assert compared["tests"][0]["messages_per_second"]["change"] == "same"
+
+
+def test_tests_that_differ_in_a_rate_are_told_apart(ipcmark, tmp_path):
+    (tmp_path / "a.json").write_text(repeated({1000.0: [100], 10000.0: [100], None: [100]}))
+    (tmp_path / "b.json").write_text(repeated({1000.0: [100], 10000.0: [150]}))
+    lines = ipcmark("compare", "a.json", "b.json").stdout.splitlines()
+    rows = [line.split() for line in lines if line.startswith("UnixDomainSocket")]
+    assert "rate" in lines[3]
+    assert [("1000/s" in row, "10000/s" in row, "worse:" in row) for row in rows] == [
+        (True, False, False),
+        (False, True, True),
+    ]
+    compared = json.loads(ipcmark("compare", "a.json", "b.json", "--json").stdout)
+    rates = [test["configuration"]["rate_per_second"] for test in compared["tests"]]
+    assert [float(rate) for rate in rates] == [1000, 10000]
+    assert {test["configuration"]["wait_policy"] for test in compared["tests"]} == {"block"}
+    (only,) = compared["only_a"]
+    assert "rate" not in only, "as fast as it goes"
+
+
 def test_json_for_programs(ipcmark, files):
     done = ipcmark("compare", *files, "--json")
     compared = json.loads(done.stdout)

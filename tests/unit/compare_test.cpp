@@ -127,7 +127,7 @@ TEST_CASE("a change beyond the threshold is better or worse, within it the same"
     CHECK(change(10'300, 10'000).messages_per_second->change == Change::none);
 }
 
-TEST_CASE("repetitions whose ranges touch have not changed, whatever their medians say") {
+TEST_CASE("repetitions whose ranges touch are unclear, whatever their medians say") {
     const auto runs = [](std::initializer_list<std::uint64_t> times) {
         ResultDocument document = uds_at(1);
         document.results.clear();
@@ -141,7 +141,13 @@ TEST_CASE("repetitions whose ranges touch have not changed, whatever their media
     REQUIRE(noisy.tests.size() == 1);
     CHECK(noisy.tests[0].runs_first == 3);
     CHECK(noisy.tests[0].p50_ns->ratio > 1.2);
+    CHECK(noisy.tests[0].p50_ns->change == Change::unclear);
+    CHECK(noisy.any_unclear());
     CHECK_FALSE(noisy.any_regression());
+    // Ranges that touch say nothing of medians that are the same.
+    const Comparison same = compare(runs({10'000, 10'100, 13'000}), runs({10'000, 10'200, 12'600}), five_percent);
+    CHECK(same.tests[0].p50_ns->change == Change::none);
+    CHECK_FALSE(same.any_unclear());
     CHECK(compare(runs({10'000, 10'100, 10'200}), runs({12'000, 12'500, 12'600}), five_percent).any_regression());
 }
 
@@ -157,6 +163,31 @@ TEST_CASE("tests are paired by configuration first, and by what they measure whe
     first.results.resize(1);  // block
     const Comparison other = compare(imported(first), imported(second), five_percent);
     CHECK(other.tests.at(0).differences == std::vector<std::string>{"wait_policy: block, spin"});
+}
+
+TEST_CASE("what tells the tests of a document apart is told with each of them") {
+    ResultDocument first = uds_at(10'000);
+    first.results.push_back(first.results[0]);
+    first.results[0].plan.rate_per_second = 1000;
+    first.results[1].plan.rate_per_second = 10'000;
+    ResultDocument second = first;
+    const Comparison both = compare(imported(first), imported(second), five_percent);
+    CHECK(both.varying == std::vector<std::string>{"rate_per_second"});
+    REQUIRE(both.tests.size() == 2);
+    CHECK(both.tests[0].configuration.at("rate_per_second") != both.tests[1].configuration.at("rate_per_second"));
+    CHECK(both.tests[0].configuration.at("wait_policy") == both.tests[1].configuration.at("wait_policy"));
+
+    second.results.resize(1);
+    const Comparison one = compare(imported(first), imported(second), five_percent);
+    REQUIRE(one.only_first.size() == 1);
+    CHECK(one.only_first[0].find("rate_per_second 10000") != std::string::npos);
+    // An option that only some have tells them apart as well; what is the same within each document does not.
+    first.results[0].plan.rate_per_second = first.results[1].plan.rate_per_second;
+    first.results[1].options = {{"nodelay", "true", true}};
+    second = first;
+    second.results[0].plan.wait = second.results[1].plan.wait = WaitPolicy::spin;
+    CHECK(compare(imported(first), imported(second), five_percent).varying ==
+          std::vector<std::string>{"option buffer-size", "option nodelay"});
 }
 
 TEST_CASE("tests of one document only, and those that fail now, are named") {
