@@ -4,10 +4,14 @@
 
 #include <ipcmark/result.hpp>
 
+#include <array>
 #include <bit>
+#include <iterator>
 #include <map>
+#include <set>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -81,16 +85,42 @@ std::string encode(const Histogram& histogram) {
     return result::base64(bytes);
 }
 
+const std::string& mechanism_of(const TestResult& result) {
+    return result.module.id.empty() ? result.plan.mechanism : result.module.id;
+}
+
+// What tags have where tests of a mechanism and size differ in it.
+struct TagPart {
+    const char* name;
+    std::string (*value)(const TestResult&);
+};
+
+constexpr TagPart tag_parts[] = {
+    {"conc", [](const TestResult& r) { return std::to_string(r.plan.concurrency); }},
+    {"rate",
+     [](const TestResult& r) {
+         return r.plan.rate_per_second ? fmt::format("{}", *r.plan.rate_per_second) : std::string("max");
+     }},
+    {"repeat", [](const TestResult& r) { return std::to_string(r.plan.repeat_index + 1); }},
+};
+
 class HdrLog {
 public:
     explicit HdrLog(const ResultDocument& document) {
         const double start = result::seconds_since_epoch(document.timestamp).value_or(0);
         text_ =
-            fmt::format("#[ipcmark {}; values in ns, Interval_Max in ms; tag: mechanism/size/direction]\n"
+            fmt::format("#[ipcmark {}; values in ns, Interval_Max in ms; tag: mechanism/size/direction, then conc=, "
+                        "rate=, repeat= where tests of that mechanism and size differ in it, then from the second "
+                        "on the number among tests of the same tag, in the order of the results]\n"
                         "#[Histogram log format version 1.3]\n"
                         "#[StartTime: {:.3f} (seconds since epoch), {}]\n"
                         "\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\"\n",
                         document.version, start, document.timestamp);
+        for (const TestResult& result : document.results) {
+            auto& values = different_[kind_of(result)];
+            for (std::size_t i = 0; i < std::size(tag_parts); ++i)
+                values[i].insert(tag_parts[i].value(result));
+        }
         for (const TestResult& result : document.results) {
             add(result, result.one_way, "one-way");
             add(result, result.round_trip, "round-trip");
@@ -99,11 +129,17 @@ public:
     std::string text() && { return std::move(text_); }
 
 private:
+    using Kind = std::pair<std::string, std::uint64_t>;
+    static Kind kind_of(const TestResult& result) { return {mechanism_of(result), result.plan.message_size_bytes}; }
+
     void add(const TestResult& result, const std::optional<DirectionResult>& measured, const char* direction) {
         if (!measured)
             return;
-        const std::string& mechanism = result.module.id.empty() ? result.plan.mechanism : result.module.id;
-        std::string tag = fmt::format("{}/{}/{}", mechanism, result.plan.message_size_bytes, direction);
+        std::string tag = fmt::format("{}/{}/{}", mechanism_of(result), result.plan.message_size_bytes, direction);
+        const auto& values = different_.at(kind_of(result));
+        for (std::size_t i = 0; i < std::size(tag_parts); ++i)
+            if (values[i].size() > 1)
+                tag += fmt::format("/{}={}", tag_parts[i].name, tag_parts[i].value(result));
         for (char& c : tag)
             if (c == ',' || c == ' ' || c == '\t' || c == '\n' || c == '\r')
                 c = '_';
@@ -125,6 +161,7 @@ private:
     }
 
     std::string text_;
+    std::map<Kind, std::array<std::set<std::string>, std::size(tag_parts)>> different_;
     std::map<std::string, int> seen_;
 };
 
