@@ -12,6 +12,7 @@
 #include <set>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -29,6 +30,11 @@ const std::optional<DirectionResult>& result_of(const TestResult& result, Direct
 std::string megabytes(double bytes_per_second) {
     const double mb = bytes_per_second / 1e6;
     return mb >= 999.5 ? fmt::format("{:.0f}", mb) : human_count(mb);
+}
+
+double median_of(const std::vector<double>& sorted) {
+    const std::size_t middle = sorted.size() / 2;
+    return sorted.size() % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
 bool has_problem(const DirectionResult& measured) {
@@ -94,7 +100,7 @@ private:
 
     // One test, with its repetitions.
     void add_rows(TextTable& table, std::span<const TestResult> runs) const {
-        for (const Direction direction : {Direction::one_way, Direction::round_trip})
+        for (const Direction direction : {Direction::one_way, Direction::round_trip}) {
             for (const TestResult& run : runs)
                 if (const auto& measured = result_of(run, direction)) {
                     std::vector<Cell> row = begin_row(run, direction_name(direction));
@@ -102,6 +108,8 @@ private:
                     row.push_back(has_problem(*measured) ? Cell{"!", Style::yellow} : Cell{""});
                     table.add_row(std::move(row));
                 }
+            add_summary(table, runs, direction);
+        }
         for (const TestResult& run : runs)
             if (run.failure || (!run.one_way && !run.round_trip)) {
                 std::vector<Cell> row = begin_row(run, "");
@@ -115,6 +123,41 @@ private:
         for (const TestColumn& column : varying_)
             row.push_back({column.value(result)});
         return row;
+    }
+
+    // Median, least and most of each figure over the repetitions that were measured to their end.
+    void add_summary(TextTable& table, std::span<const TestResult> runs, Direction direction) const {
+        std::vector<std::vector<double>> figures; // by column
+        bool marked = false;
+        for (const TestResult& run : runs)
+            if (const auto& measured = result_of(run, direction);
+                measured && !measured->partial && !measured->latency.histogram.empty()) {
+                const std::vector<double> own = figures_of(*measured);
+                marked = marked || has_problem(*measured);
+                figures.resize(own.size());
+                for (std::size_t i = 0; i < own.size(); ++i)
+                    figures[i].push_back(own[i]);
+            }
+        if (figures.empty() || figures.front().size() < 2)
+            return;
+        for (std::vector<double>& column : figures)
+            std::sort(column.begin(), column.end());
+        constexpr std::pair<const char*, double (*)(const std::vector<double>&)> rows[] = {
+            {"median", median_of}, {"least", [](const auto& v) { return v.front(); }}, {"most", [](const auto& v) {
+                                                                                            return v.back();
+                                                                                        }}};
+        for (const auto& [name, value] : rows) {
+            std::vector<Cell> row = begin_row(runs.front(), direction_name(direction));
+            for (std::size_t i = 0; i < varying_.size(); ++i)
+                if (varying_[i].heading == repeat_heading)
+                    row[row.size() - varying_.size() + i].text = name;
+            std::vector<double> line;
+            for (const std::vector<double>& column : figures)
+                line.push_back(value(column));
+            add_figures(row, line, Style::bold);
+            row.push_back(marked ? Cell{"!", Style::yellow} : Cell{""});
+            table.add_row(std::move(row));
+        }
     }
 
     // In the order of the columns; not a number where nothing was measured.

@@ -76,7 +76,8 @@ const std::vector<RunOption>& table() {
           ""},
          test,
          [](RunSettings& s, const Values& v) { s.test.percentiles = each<double>(v, parse_percentile); }},
-        {{"--repeat", "N", one, what_group, "Run every test N times in a row. Default: 1.", ""},
+        {{"--repeat", "N", one, what_group,
+          "Run every test N times in a row; the table has median, least and most below. Default: 1.", ""},
          test,
          [](RunSettings& s, const Values& v) {
              s.test.repeat = small_count(v.front(), "the number of repeats", most_tests);

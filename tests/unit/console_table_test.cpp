@@ -221,3 +221,38 @@ TEST_CASE("escape sequences only where colour is wanted, and the same text witho
 TEST_CASE("no result, no table") {
     CHECK(console_table(ResultDocument{}, Colour::ansi).empty());
 }
+
+TEST_CASE("below the repetitions of a test: median, least and most of each column") {
+    ResultDocument document = sample::document();
+    TestResult run = document.results[0];
+    run.one_way.reset();
+    document.results = {run};
+    CHECK_FALSE(contains(console_table(document, Colour::none), "median"));
+    document.results.clear();
+    for (const double rate : {300.0, 100.0, 200.0}) {
+        run.round_trip->throughput.messages_per_second = rate;
+        run.plan.repeat_index = static_cast<unsigned>(document.results.size());
+        document.results.push_back(run);
+    }
+    document.results[1].round_trip->audit[0].verdict = CheckVerdict::suspicious;
+    document.results.push_back(run);
+    document.results.back().plan.message_size_bytes = 64;
+    document.results.back().plan.repeat_index = 0;
+    document.results.push_back(document.results.back());
+    document.results.back().plan.repeat_index = 1;
+    document.results.back().round_trip->partial = true;
+    const auto lines = lines_of(console_table(document, Colour::none));
+    REQUIRE(lines.size() > 8);
+    CHECK(contains(lines[3], " 3 "));
+    CHECK(contains(lines[4], " median "));
+    CHECK(contains(lines[4], " 200 "));
+    CHECK(contains(lines[5], " least "));
+    CHECK(contains(lines[5], " 100 "));
+    CHECK(contains(lines[6], " most "));
+    CHECK(contains(lines[6], " 300 "));
+    // Made of figures with a mark.
+    CHECK(lines[4].ends_with("!"));
+    // One of two that were measured to their end has no range.
+    CHECK(contains(lines[7], "64 B"));
+    CHECK(lines[9].empty());
+}
