@@ -211,6 +211,39 @@ def test_a_row_of_csv_has_what_its_direction_ran_with(ipcmark):
     assert sorted(rows.values()) == [("1", "8"), ("16", "1")]
 
 
+def test_rows_of_csv_that_differ_in_an_option_alone_are_told_apart(ipcmark):
+    tests = [{"module-option": [f"nodelay={value}"]} for value in ("true", "false")]
+    suite = ipcmark.folder / "suite.json"
+    suite.write_text(json.dumps({"mechanism": "tcp", "count": 200, "warmup": 10, "round-trip": True, "tests": tests}))
+    done = ipcmark("run", "--suite", suite, "-q", "--csv", "r.csv")
+    assert done.returncode == 0, done.stderr
+    with (ipcmark.folder / "r.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["options"] for row in rows] == ["nodelay=true", "nodelay=false"]
+    assert {(row["sent"], row["received"], row["duplicated"], row["corrupted"]) for row in rows} == {
+        ("200", "200", "0", "0")
+    }
+    assert rows[0]["timestamp"] < rows[1]["timestamp"]
+
+
+def test_the_table_has_the_percentiles_that_were_asked(ipcmark):
+    table = ipcmark("run", "-m", "uds", "-i", 200, "--round-trip", "--percentiles", "90,99.99").stdout
+    assert table.split("\n")[0].split() == ["mechanism", "direction", "size", "p90", "p99.99", "max", "msg/s", "MB/s"]
+
+
+def test_a_warning_is_of_just_the_tests_that_it_names(ipcmark):
+    """Two of three tests have a send delay, and all of its kind a warning for each direction."""
+    tests = [{"concurrency": [1, 2], "send-delay": "10us"}, {"count": 100}]
+    suite = ipcmark.folder / "suite.json"
+    suite.write_text(json.dumps({"mechanism": "uds", "count": 50, "warmup": 10, "tests": tests}))
+    table = " ".join(ipcmark("run", "--suite", suite).stdout.split())
+    for direction in ("one-way", "round trip"):
+        said = f"warning: {direction} of uds, 1 KiB, (.{{0,80}}): the throughput is what the send delay allows"
+        (names,) = re.findall(said, table)
+        assert "conc 1" in names and "conc 2" in names and "delay 10.0 us" in names
+        assert "0 ns" not in names
+
+
 def test_samples_that_are_missing_are_told_where_no_table_is(ipcmark):
     """A stream that is faster than its file, as this one is but under a sanitizer: the file itself does not show it."""
     done = ipcmark(
