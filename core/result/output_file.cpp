@@ -2,16 +2,21 @@
 #include "result/output_file.hpp"
 
 #include "module/limit_remedy.hpp"
+#include "result/descriptor_path.hpp"
 
 #include <ipcmark/run.hpp>
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <thread>
 #include <utility>
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -35,6 +40,12 @@ std::string remedy_of(int error, const fs::path& path) {
         return "; make room or choose another folder";
     case EISDIR:
         return "; name a file in it";
+    case EBADF:
+        return "; name a descriptor that is open for writing, or a file";
+    case ENXIO:
+        return "; nobody has opened it for reading: start its reader first";
+    case ETIMEDOUT:
+        return "; its reader has read nothing for half a minute";
     default:
         return limit_remedy(error);
     }
@@ -48,12 +59,15 @@ std::string message(const char* what, const fs::path& path, int error) {
     throw UsageError(message("cannot write", path, error));
 }
 
+// Never the link itself where it cannot be followed: that would be replaced by a file.
 fs::path follow_links(const fs::path& path) {
     std::error_code error;
-    if (fs::is_symlink(path, error))
-        if (fs::path target = fs::weakly_canonical(path, error); !error)
-            return target;
-    return path;
+    if (!fs::is_symlink(path, error))
+        return path;
+    const fs::path target = fs::weakly_canonical(path, error);
+    if (error)
+        refuse(path, error.value());
+    return target;
 }
 
 fs::path partial_name(const fs::path& path) {
@@ -68,10 +82,92 @@ int open_retrying(const fs::path& path, int flags, mode_t mode = 0) {
     return descriptor;
 }
 
+constexpr mode_t new_file_mode = 0666; // less the umask
+
 struct Target {
-    enum class Kind { absent, regular, other } kind;
+    enum class Kind { absent, regular, fifo, other } kind;
     mode_t mode;
 };
+
+using namespace std::chrono_literals;
+// Who is to read a pipe may come a little later than its writer, and be slow; a run does not wait for ever.
+constexpr auto reader_comes_within = 10s;
+constexpr auto reader_reads_within = 30s;
+
+// A pipe with a name, for writing without waiting; -1 with ENXIO where nobody comes to read it.
+int open_fifo(const fs::path& path) {
+    const auto limit = std::chrono::steady_clock::now() + reader_comes_within;
+    for (;;) {
+        const int descriptor = open_retrying(path, O_WRONLY | O_NONBLOCK);
+        if (descriptor >= 0 || errno != ENXIO || std::chrono::steady_clock::now() >= limit)
+            return descriptor;
+        std::this_thread::sleep_for(10ms);
+    }
+}
+
+// A .partial is a file of its own: no pipe, and not what a link leads to.
+bool is_regular(int descriptor) {
+    struct stat status {};
+    return ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+[[noreturn]] void refuse_partial(const fs::path& path, const fs::path& partial, const std::string& reason) {
+    throw UsageError(
+        fmt::format("cannot write {}: {} {}; remove it or name another file", path.string(), partial.string(), reason));
+}
+
+// What a descriptor has locked, as long as this is there.
+class Lock {
+public:
+    explicit Lock(int descriptor) noexcept : duplicate_(::fcntl(descriptor, F_DUPFD_CLOEXEC, 0)) {}
+    ~Lock() {
+        if (duplicate_ >= 0)
+            ::close(duplicate_);
+    }
+    Lock(const Lock&) = delete;
+    Lock& operator=(const Lock&) = delete;
+
+private:
+    int duplicate_;
+};
+
+bool is_at(int descriptor, const fs::path& path) {
+    struct stat open {};
+    struct stat named {};
+    return ::fstat(descriptor, &open) == 0 && ::lstat(path.c_str(), &named) == 0 && open.st_ino == named.st_ino &&
+           open.st_dev == named.st_dev;
+}
+
+// Opens, creates and locks NAME.partial, and empties it. -1 with errno where there can be none.
+int open_partial(const fs::path& path, const fs::path& partial) {
+    for (;;) {
+        const int descriptor = open_retrying(partial, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK, new_file_mode);
+        if (descriptor < 0) {
+            struct stat status {};
+            const int error = errno;
+            if (::lstat(partial.c_str(), &status) == 0)
+                refuse_partial(path, partial, S_ISREG(status.st_mode) ? "cannot be overwritten" : "is no file");
+            errno = error;
+            return -1;
+        }
+        if (!is_regular(descriptor)) {
+            ::close(descriptor);
+            refuse_partial(path, partial, "is no file");
+        }
+        if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+            ::close(descriptor);
+            throw UsageError(
+                fmt::format("cannot write {}: another run writes {}; wait for its end or name another file",
+                            path.string(), partial.string()));
+        }
+        // The run that had it may have given it its name just now: then this is its complete file.
+        if (is_at(descriptor, partial)) {
+            (void)::ftruncate(descriptor, 0);
+            return descriptor;
+        }
+        ::close(descriptor);
+    }
+}
 
 // Throws UsageError for what can never be written.
 Target look_at(const fs::path& given, const fs::path& target) {
@@ -85,18 +181,25 @@ Target look_at(const fs::path& given, const fs::path& target) {
     }
     if (S_ISDIR(status.st_mode))
         refuse(given, EISDIR);
-    return {S_ISREG(status.st_mode) ? Target::Kind::regular : Target::Kind::other, status.st_mode};
+    return {S_ISREG(status.st_mode)    ? Target::Kind::regular
+            : S_ISFIFO(status.st_mode) ? Target::Kind::fifo
+                                       : Target::Kind::other,
+            status.st_mode};
 }
-
-constexpr mode_t new_file_mode = 0666; // less the umask
 
 } // namespace
 
-OutputFile::OutputFile(const fs::path& path) : path_(path), target_(follow_links(path)) {
+OutputFile::OutputFile(const fs::path& path) : path_(path), target_(path) {
+    if (const auto named = descriptor_path(path)) {
+        open_descriptor(named->own ? named->number : -1);
+        return;
+    }
+    target_ = follow_links(path);
     const Target target = look_at(path_, target_);
-    if (target.kind == Target::Kind::other) {
+    if (target.kind == Target::Kind::other || target.kind == Target::Kind::fifo) {
         written_ = target_;
-        descriptor_ = open_retrying(target_, O_WRONLY);
+        descriptor_ =
+            target.kind == Target::Kind::fifo ? open_fifo(target_) : open_retrying(target_, O_WRONLY | O_NOCTTY);
         if (descriptor_ < 0)
             refuse(path_, errno);
         seekable_ = false;
@@ -106,7 +209,7 @@ OutputFile::OutputFile(const fs::path& path) : path_(path), target_(follow_links
     if (target.kind == Target::Kind::regular && ::access(target_.c_str(), W_OK) != 0)
         refuse(path_, errno);
     written_ = partial_name(target_);
-    descriptor_ = open_retrying(written_, O_WRONLY | O_CREAT | O_TRUNC, new_file_mode);
+    descriptor_ = open_partial(path_, written_);
     if (descriptor_ < 0) {
         const int error = errno;
         if (target.kind != Target::Kind::regular)
@@ -115,6 +218,15 @@ OutputFile::OutputFile(const fs::path& path) : path_(path), target_(follow_links
     } else if (target.kind == Target::Kind::regular) {
         (void)::fchmod(descriptor_, target.mode & 07777);
     }
+}
+
+// What stands there already is somebody's, and so is the position: written on, whatever kind of file it is.
+void OutputFile::open_descriptor(int own) {
+    written_ = target_;
+    seekable_ = false;
+    descriptor_ = own >= 0 ? ::fcntl(own, F_DUPFD_CLOEXEC, 3) : open_retrying(target_, O_WRONLY | O_APPEND | O_NOCTTY);
+    if (descriptor_ < 0)
+        refuse(path_, errno);
 }
 
 void OutputFile::open_in_place(int partial_errno) {
@@ -136,13 +248,30 @@ void OutputFile::fail(const char* what, int error) const {
     throw RunError(message(what, path_, error));
 }
 
+void OutputFile::fail_to_name(const char* what, int error) const {
+    throw RunError(fmt::format("{}; all of it is in {}", message(what, path_, error), written_.string()));
+}
+
+// Whether a full pipe has room again in time.
+bool OutputFile::await_reader() const noexcept {
+    constexpr int limit_ms = static_cast<int>(std::chrono::milliseconds(reader_reads_within).count());
+    pollfd full{descriptor_, POLLOUT, 0};
+    int ready;
+    do
+        ready = ::poll(&full, 1, limit_ms);
+    while (ready < 0 && errno == EINTR);
+    if (ready == 0)
+        errno = ETIMEDOUT;
+    return ready > 0;
+}
+
 void OutputFile::write_all(std::string_view text) {
     std::uint64_t at = end_;
     for (std::string_view rest = text; !rest.empty();) {
         const ssize_t written = seekable_ ? ::pwrite(descriptor_, rest.data(), rest.size(), static_cast<off_t>(at))
                                           : ::write(descriptor_, rest.data(), rest.size());
         if (written < 0) {
-            if (errno == EINTR)
+            if (errno == EINTR || (errno == EAGAIN && await_reader()))
                 continue;
             const int error = errno;
             if (seekable_) {
@@ -173,6 +302,7 @@ void OutputFile::append(std::string_view text, std::string_view closing) {
 void OutputFile::commit() {
     if (!seekable_)
         write_all(closing_);
+    const Lock lock(descriptor_); // until the file has its name: nobody else takes the .partial
     // Some file systems tell of a full disk only here.
     const int descriptor = std::exchange(descriptor_, -1);
     if (::close(descriptor) != 0 && errno != EINTR)
@@ -182,7 +312,7 @@ void OutputFile::commit() {
     if (::rename(written_.c_str(), target_.c_str()) == 0)
         return;
     if (errno != EBUSY)
-        fail("cannot give its name to", errno);
+        fail_to_name("cannot give its name to", errno);
     // A mount point, such as a single file that is mounted into a container, cannot be replaced.
     copy_to_target();
 }
@@ -192,14 +322,22 @@ void OutputFile::copy_to_target() {
     const int to = open_retrying(target_, O_WRONLY | O_TRUNC);
     int error = from < 0 || to < 0 ? errno : 0;
     std::array<char, 65'536> block;
-    for (ssize_t got = 0; error == 0 && (got = ::read(from, block.data(), block.size())) != 0;)
-        if (got < 0 || ::write(to, block.data(), static_cast<std::size_t>(got)) != got)
+    for (ssize_t got = 0; error == 0 && (got = ::read(from, block.data(), block.size())) != 0;) {
+        if (got < 0)
             error = errno;
+        for (ssize_t at = 0; error == 0 && at < got;) {
+            const ssize_t written = ::write(to, block.data() + at, static_cast<std::size_t>(got - at));
+            if (written >= 0)
+                at += written;
+            else if (errno != EINTR)
+                error = errno;
+        }
+    }
     ::close(from);
     if (::close(to) != 0 && error == 0)
         error = errno;
     if (error != 0)
-        fail("cannot write", error);
+        fail_to_name("cannot write", error);
     ::unlink(written_.c_str());
 }
 
@@ -211,19 +349,31 @@ void OutputFile::discard() noexcept {
 }
 
 void check_output(const fs::path& path) {
+    if (const auto named = descriptor_path(path)) {
+        const int flags = named->own ? ::fcntl(named->number, F_GETFL) : O_WRONLY;
+        if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY)
+            refuse(path, EBADF);
+        return;
+    }
     const fs::path target = follow_links(path);
     const Target found = look_at(path, target);
     if (found.kind != Target::Kind::absent && ::access(target.c_str(), W_OK) != 0)
         refuse(path, errno);
-    if (found.kind == Target::Kind::other)
+    if (found.kind == Target::Kind::other || found.kind == Target::Kind::fifo)
         return;
-    // A .partial of another run that is under way is none of ours to touch.
     const fs::path partial = partial_name(target);
     const int descriptor = open_retrying(partial, O_WRONLY | O_CREAT | O_EXCL, new_file_mode);
     if (descriptor >= 0) {
         ::close(descriptor);
         ::unlink(partial.c_str());
-    } else if (errno != EEXIST && found.kind == Target::Kind::absent) {
+    } else if (errno == EEXIST) {
+        // That of another run that is under way is none of ours to touch, but it must be one that can be written.
+        struct stat status {};
+        if (::lstat(partial.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
+            refuse_partial(path, partial, "is no file");
+        if (::access(partial.c_str(), W_OK) != 0)
+            refuse_partial(path, partial, "cannot be overwritten");
+    } else if (found.kind == Target::Kind::absent) {
         refuse(path, errno);
     }
 }
@@ -233,11 +383,11 @@ void write_output(const fs::path& path, std::string_view text) {
         OutputFile file(path);
         try {
             file.append(text);
-            file.commit();
         } catch (const RunError&) {
             file.discard();
             throw;
         }
+        file.commit();
     } catch (const UsageError& error) {
         throw RunError(error.what()); // it was right when the run began
     }

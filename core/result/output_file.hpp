@@ -10,7 +10,8 @@ namespace ipcmark {
 
 // A file that has its name only when it is complete: it is written as NAME.partial and renamed by commit(). What had
 // that name before stays until then. A symbolic link is followed; a device or a pipe is written directly, and so is a
-// file in a folder that takes no new names. Not thread-safe.
+// file in a folder that takes no new names. A path that names a descriptor (/dev/stdout) is written on at its position.
+// Two runs never write one .partial. Not thread-safe.
 class OutputFile {
 public:
     // Throws UsageError naming the path and the reason.
@@ -25,7 +26,7 @@ public:
     // Throws RunError when it cannot be written, most often for a full disk; the file then is as it was before the
     // call.
     void append(std::string_view text, std::string_view closing = {});
-    // Gives the file its name. Throws RunError.
+    // Gives the file its name. Throws RunError; what could not get its name stays as NAME.partial, and it says so.
     void commit();
     // Removes what was written.
     void discard() noexcept;
@@ -35,10 +36,13 @@ public:
     [[nodiscard]] bool seekable() const noexcept { return seekable_; }
 
 private:
+    void open_descriptor(int own);
     void open_in_place(int partial_errno);
+    [[nodiscard]] bool await_reader() const noexcept;
     void write_all(std::string_view text);
     void copy_to_target();
     [[noreturn]] void fail(const char* what, int error) const;
+    [[noreturn]] void fail_to_name(const char* what, int error) const;
 
     std::filesystem::path path_;   // as given
     std::filesystem::path target_; // links followed
@@ -53,8 +57,8 @@ private:
 // Throws UsageError naming the path and the reason.
 void check_output(const std::filesystem::path& path);
 
-// Writes a whole file as OutputFile does. On an error nothing is left of it but what had the name before. Throws
-// RunError naming the path and the reason.
+// Writes a whole file as OutputFile does. Throws RunError naming the path and the reason; what commit() says of what is
+// left then is so here too.
 void write_output(const std::filesystem::path& path, std::string_view text);
 
 } // namespace ipcmark

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <string>
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -138,4 +139,57 @@ TEST_CASE("a pipe is written directly") {
     const ssize_t size = ::read(ends[0], text, sizeof text);
     ::close(ends[0]);
     CHECK(std::string(text, static_cast<std::size_t>(size)) == "[1,2]");
+}
+
+TEST_CASE("a descriptor is written on, and what it leads to is not replaced") {
+    const TempDir folder;
+    const fs::path path = folder / "out";
+    const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT, 0600);
+    REQUIRE(::write(descriptor, "header\n", 7) == 7);
+    const std::string name = "/proc/self/fd/" + std::to_string(descriptor);
+    fs::create_symlink(name, folder / "stdout");
+    for (const fs::path& way : {fs::path(name), fs::path("/dev/fd/" + std::to_string(descriptor)), folder / "stdout"}) {
+        check_output(way);
+        write_output(way, "text\n");
+    }
+    CHECK(text_of(path) == "header\ntext\ntext\ntext\n");
+    // As a temporary file's: the link cannot be followed any more.
+    fs::remove(path);
+    write_output(folder / "stdout", "more");
+    CHECK(fs::is_symlink(folder / "stdout"));
+    CHECK(::lseek(descriptor, 0, SEEK_CUR) == 26);
+    ::close(descriptor);
+    CHECK(contains(error_of<UsageError>([&] { check_output(folder / "stdout"); }), "descriptor"));
+}
+
+TEST_CASE("a partial name that is taken is named before anything runs") {
+    const TempDir folder;
+    fs::create_directory(folder / "r.json.partial");
+    for (const auto& action : {+[](const fs::path& path) { check_output(path); },
+                               +[](const fs::path& path) { const OutputFile file(path); }}) {
+        const std::string error = error_of<UsageError>([&] { action(folder / "r.json"); });
+        CHECK(contains(error, "r.json.partial is no file; remove it"));
+    }
+    ::mkfifo((folder / "s.csv.partial").c_str(), 0600);
+    CHECK(contains(error_of<UsageError>([&] { const OutputFile file(folder / "s.csv"); }), "is no file"));
+    folder.write("elsewhere", "kept");
+    fs::create_symlink(folder / "elsewhere", folder / "t.csv.partial");
+    CHECK(contains(error_of<UsageError>([&] { const OutputFile file(folder / "t.csv"); }), "is no file"));
+    CHECK(text_of(folder / "elsewhere") == "kept");
+}
+
+TEST_CASE("two runs do not write one file at the same time") {
+    const TempDir folder;
+    {
+        OutputFile first(folder / "s.csv");
+        first.append("first");
+        CHECK(contains(error_of<UsageError>([&] { const OutputFile second(folder / "s.csv"); }), "another run writes"));
+        CHECK(text_of(folder / "s.csv.partial") == "first");
+        first.commit();
+    }
+    OutputFile third(folder / "s.csv");
+    third.append("third");
+    CHECK(text_of(folder / "s.csv") == "first");
+    third.commit();
+    CHECK(text_of(folder / "s.csv") == "third");
 }
