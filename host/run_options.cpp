@@ -34,6 +34,13 @@ constexpr const char* stream_ndjson_name = "benchmark_streaming_output.ndjson";
 using enum Arity;
 using enum OptionScope;
 
+// `other` is the option of the same source that may have chosen the mode already.
+void set_mode(RunSettings& settings, Mode mode, const char* other) {
+    if (settings.test.mode && *settings.test.mode != mode)
+        throw UsageError(fmt::format("contradicts {}: give one of them", other));
+    settings.test.mode = mode;
+}
+
 const std::vector<RunOption>& table() {
     static const std::vector<RunOption> options{
         // ------------------------------------------------------------------------------------ what to measure
@@ -152,12 +159,12 @@ const std::vector<RunOption>& table() {
           ""},
          test,
          [](RunSettings& s, const Values& v) {
-             s.test.mode = parse_bool(v.back()) ? Mode::blocking : Mode::asynchronous;
+             set_mode(s, parse_bool(v.back()) ? Mode::blocking : Mode::asynchronous, "--async");
          }},
         {{"--async", "", flag, wait_group, "One event loop in each process drives all endpoints.", ""},
          test,
          [](RunSettings& s, const Values& v) {
-             s.test.mode = parse_bool(v.back()) ? Mode::asynchronous : Mode::blocking;
+             set_mode(s, parse_bool(v.back()) ? Mode::asynchronous : Mode::blocking, "--blocking");
          }},
         {{"--wait", "POLICY", one, wait_group,
           "How a blocked call waits: block (sleep at once), spin (never sleep), adaptive or adaptive:TIME (spin so "

@@ -53,6 +53,7 @@ RUN = {
     "option of a module that does not run": (["-m", "uds", "-O", "tcp.nodelay=true"], ["tcp.nodelay", "uds"]),
     "module option without a value": (["-O", "nodelay"], ["'nodelay'", "NAME=VALUE"]),
     "direct, asynchronous": (["-m", "shm", "--shm-direct", "--async"], ["--shm-direct", "--async"]),
+    "both modes": (["--async", "--blocking"], ["--async", "--blocking", "give one of them"]),
     "module folder missing": (["--module-path", "/no/such/folder"], ["/no/such/folder"]),
     "module not allowed": (["-m", "uds", "--allow-module", "tcp"], ["uds"]),
     "suite missing": (["--suite", "/no/such/suite.yaml"], ["/no/such/suite.yaml"]),

@@ -93,6 +93,10 @@ TEST_CASE("the mode") {
     CHECK(run_of("--blocking").plan.tests.at(0).mode == Mode::blocking);
     CHECK(run_of("--async").plan.tests.at(0).mode == Mode::asynchronous);
     CHECK_THAT(run_error("--blocking=maybe"), StartsWith("--blocking 'maybe'"));
+    CHECK(run_of("--blocking=false --async").plan.tests.at(0).mode == Mode::asynchronous);
+    CHECK(run_of("--async=false --blocking").plan.tests.at(0).mode == Mode::blocking);
+    for (const auto* line : {"--blocking --async", "--async --blocking", "--async=false --blocking=false"})
+        CHECK_THAT(run_error(line), StartsWith("--async contradicts --blocking: give one of them"));
 }
 
 TEST_CASE("direct is for all, shm-direct for shm alone") {
