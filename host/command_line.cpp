@@ -2,7 +2,7 @@
 #include "host/command_line.hpp"
 
 #include "host/mechanism_hint.hpp"
-#include "module/nearest_name.hpp"
+#include "host/option_hint.hpp"
 
 #include <ipcmark/run.hpp>
 
@@ -41,17 +41,21 @@ UsageError missing_value(const Option& option) {
     return UsageError(fmt::format("{} needs a value: {} {}", display_name(option), display_name(option), option.value));
 }
 
-// CLI11 lets a value be anything, the next option too, and keeps the '=' of "-o=FILE".
-std::string checked_value(const Option& option, std::string text) {
-    if (text.size() > 1 && text[0] == '=')
+bool contains(std::span<const std::string> arguments, const std::string& text) {
+    return std::find(arguments.begin(), arguments.end(), text) != arguments.end();
+}
+
+// CLI11 lets a value be anything, the next option too, and keeps the '=' of "-o=FILE", which is not that of "-O =x".
+std::string checked_value(const Option& option, std::span<const std::string> arguments, std::string text) {
+    if (text.size() > 1 && text[0] == '=' && !contains(arguments, text))
         text.erase(0, 1);
     if (looks_like_option(text))
         throw missing_value(option);
     return text;
 }
 
-CLI::Option* add(CLI::App& app, const Option& option) {
-    if (option.arity == Arity::flag || option.arity == Arity::counter) {
+CLI::Option* add(CLI::App& app, const Option& option, std::span<const std::string> arguments) {
+    if (option.arity == Arity::flag || option.arity == Arity::request || option.arity == Arity::counter) {
         // The overload with a callback, which nothing here needs, is the one that leaves the results as text.
         auto* added = app.add_flag(option.names);
         added->multi_option_policy(option.arity == Arity::counter ? CLI::MultiOptionPolicy::TakeAll
@@ -68,27 +72,63 @@ CLI::Option* add(CLI::App& app, const Option& option) {
             ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     else
         added->expected(1);
-    added->transform([&option](std::string text) { return checked_value(option, std::move(text)); }, "", "");
+    added->transform(
+        [&option, arguments](std::string text) { return checked_value(option, arguments, std::move(text)); }, "", "");
     return added;
 }
 
-[[noreturn]] void refuse_extra(const Grammar& grammar, const std::string& extra) {
+[[noreturn]] void refuse_argument(const Grammar& grammar, const std::string& extra) {
     const bool measures = std::any_of(grammar.options.begin(), grammar.options.end(),
                                       [](const Option& option) { return option.names.starts_with("-m,"); });
-    if (!looks_like_option(extra)) {
-        const auto hint = measures ? mechanism_hint(extra) : "";
-        throw UsageError(fmt::format("unexpected argument '{}'{}", extra,
-                                     hint.empty() ? fmt::format("; see '{} --help'", grammar.command) : hint));
-    }
-    std::vector<std::string> names;
-    for (const auto& option : grammar.options)
-        for (const auto& name : long_names(option))
-            names.push_back("--" + name);
+    const auto hint = measures ? mechanism_hint(extra) : "";
+    throw UsageError(fmt::format("unexpected argument '{}'{}", extra,
+                                 hint.empty() ? fmt::format("; see '{} --help'", grammar.command) : hint));
+}
+
+[[noreturn]] void refuse_option(const Grammar& grammar, const std::string& extra) {
     const auto asked = extra.substr(0, extra.find('='));
-    auto hint = asked.size() > 2 ? did_you_mean(asked, names) : std::string();
-    if (hint.empty())
-        hint = fmt::format("; see '{} --help'", grammar.command);
-    throw UsageError(fmt::format("unknown option '{}'{}", asked, hint));
+    throw UsageError(fmt::format("unknown option '{}'{}", asked, option_hint(grammar, asked)));
+}
+
+// What no option has taken: the positionals, and what is wrong. Behind "--" nothing is an option.
+std::vector<std::string> take_positionals(const Grammar& grammar, const std::vector<std::string>& extras) {
+    std::vector<std::string> positionals;
+    bool may_be_option = true;
+    for (const auto& extra : extras) {
+        if (may_be_option && extra == "--")
+            may_be_option = false;
+        else if (may_be_option && looks_like_option(extra))
+            refuse_option(grammar, extra);
+        else if (positionals.size() == grammar.positionals.size())
+            refuse_argument(grammar, extra);
+        else
+            positionals.push_back(extra);
+    }
+    return positionals;
+}
+
+// An option with several values may have taken the positional for one of them.
+UsageError missing_positional(const Grammar& grammar, std::size_t index, std::span<const std::string> arguments) {
+    const bool after_options = std::any_of(arguments.begin(), arguments.end(), looks_like_option);
+    return UsageError(fmt::format("{} is missing{}: {} {}", grammar.positionals[index].name,
+                                  after_options ? "; write it before the options" : "", grammar.command,
+                                  grammar.usage));
+}
+
+// Those of --help and --version that stand there by themselves. Throws UsageError for one that has a value.
+void take_requests(const Grammar& grammar, std::span<const std::string> arguments, Arguments& result) {
+    const auto end = std::find(arguments.begin(), arguments.end(), "--");
+    for (const auto& option : grammar.options) {
+        if (option.arity != Arity::request)
+            continue;
+        const auto names = split(option.names, ',');
+        for (auto argument = arguments.begin(); argument != end; ++argument) {
+            if (argument->starts_with(display_name(option) + "="))
+                throw UsageError(fmt::format("{0} takes no value; write {0} alone", display_name(option)));
+            if (std::find(names.begin(), names.end(), *argument) != names.end())
+                (option_key(option) == "help" ? result.help : result.version) = true;
+        }
+    }
 }
 
 // Breaks `text` at spaces so that no line is longer than `width` where a word allows it.
@@ -141,6 +181,7 @@ std::string option_heading(const Option& option) {
         heading += (heading.empty() ? (name.starts_with("--") ? "    " : "") : ", ") + name;
     switch (option.arity) {
     case Arity::flag:
+    case Arity::request:
     case Arity::counter:
         return heading;
     case Arity::optional_value:
@@ -213,25 +254,27 @@ std::vector<std::string> Arguments::list(const std::string& name) const {
 }
 
 Option help_option() {
-    return {"-h,--help", "", Arity::flag, "General", "Print this help.", ""};
+    return {"-h,--help", "", Arity::request, "General", "Print this help.", ""};
+}
+
+Option version_option() {
+    return {"-V,--version", "", Arity::request, "General", "Print the version.", ""};
 }
 
 Arguments parse_command_line(const Grammar& grammar, std::span<const std::string> arguments) {
+    Arguments result;
+    take_requests(grammar, arguments, result);
+    if (result.help || result.version)
+        return result;
     CLI::App app;
     app.set_help_flag();
     app.allow_extras();
     std::vector<CLI::Option*> added;
     for (const auto& option : grammar.options)
-        added.push_back(add(app, option));
+        added.push_back(add(app, option, arguments));
 
     // CLI11 takes the arguments in reverse.
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
-    const auto asks_for_help = [](const std::string& text) { return text == "-h" || text == "--help"; };
-    Arguments result;
-    if (std::any_of(arguments.begin(), arguments.end(), asks_for_help)) {
-        result.help = true;
-        return result;
-    }
     try {
         app.parse(std::move(reversed));
     } catch (const CLI::ParseError& error) {
@@ -245,19 +288,16 @@ Arguments parse_command_line(const Grammar& grammar, std::span<const std::string
         }
         throw UsageError(error.what());
     }
-    for (const auto& extra : app.remaining())
-        if (extra != "--") {
-            if (!looks_like_option(extra) && result.positionals.size() < grammar.positionals.size())
-                result.positionals.push_back(extra);
-            else
-                refuse_extra(grammar, extra);
-        }
-    if (result.positionals.size() < grammar.positionals.size())
-        throw UsageError(fmt::format("{} is missing: {} {}", grammar.positionals[result.positionals.size()].name,
-                                     grammar.command, grammar.usage));
     for (std::size_t i = 0; i < added.size(); ++i)
         if (added[i]->count() > 0)
             result.values[option_key(grammar.options[i])] = added[i]->results();
+    result.help = result.has("help"); // of several in one word: -hV
+    result.version = result.has("version");
+    if (result.help || result.version)
+        return result;
+    result.positionals = take_positionals(grammar, app.remaining());
+    if (grammar.needs_positionals && result.positionals.size() < grammar.positionals.size())
+        throw missing_positional(grammar, result.positionals.size(), arguments);
     return result;
 }
 

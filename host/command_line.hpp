@@ -11,6 +11,7 @@ namespace ipcmark::host {
 
 enum class Arity {
     flag,           // --quiet, also --quiet=false
+    request,        // --help: asks for something else than the verb does; has no value
     counter,        // -v -vv
     optional_value, // --output-file, --output-file FILE
     one,            // --duration 5s
@@ -36,7 +37,8 @@ struct Grammar {
     std::string command; // "ipcmark inspect"
     std::string usage;   // what follows it: "MODULE [options]"
     std::string description;
-    std::vector<Positional> positionals; // all required
+    std::vector<Positional> positionals;
+    bool needs_positionals = true; // false: each may be left out
     std::vector<Option> options;
     std::string footer;
 };
@@ -44,6 +46,7 @@ struct Grammar {
 // What was given. A flag has the value "true" unless another was written.
 struct Arguments {
     bool help = false;
+    bool version = false;
     std::map<std::string, std::vector<std::string>> values; // by the first long name, without hyphens
     std::vector<std::string> positionals;
 
@@ -64,8 +67,9 @@ struct Arguments {
 // "64, 1K" to {"64", "1K"}; throws UsageError where an item is empty.
 [[nodiscard]] std::vector<std::string> split_list(const std::vector<std::string>& texts);
 
-// Throws UsageError of one line: unknown option with the nearest name, missing value, option given twice. After --help,
-// `help` is set and nothing else was checked.
+// Throws UsageError of one line: unknown option with the nearest name, missing value, option given twice. After --help
+// or
+// --version, where the grammar has it, only that is set and nothing else was checked.
 [[nodiscard]] Arguments parse_command_line(const Grammar& grammar, std::span<const std::string> arguments);
 
 // Grouped, wrapped at 80 columns.
@@ -73,5 +77,7 @@ struct Arguments {
 
 // -h/--help, in the group "General"; every grammar has it.
 [[nodiscard]] Option help_option();
+// -V/--version, in the same group.
+[[nodiscard]] Option version_option();
 
 } // namespace ipcmark::host

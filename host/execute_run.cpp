@@ -112,8 +112,7 @@ void report_missing_samples(const ResultDocument& document, Log& log) {
 
 int execute_run(Program program, const RunRequest& request) {
     check_outputs(request);
-    const auto* name = program == Program::ipc_benchmark ? "ipc-benchmark" : "ipcmark";
-    Log log(name, request.log_file, request.verbosity, request.quiet ? Quiet::yes : Quiet::no);
+    Log log(program_name(program), request.log_file, request.verbosity, request.quiet ? Quiet::yes : Quiet::no);
     for (const auto& note : request.notes)
         log.write(IPCMARK_LOG_WARNING, note);
 

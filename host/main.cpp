@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "config.h"
 #include "host/log.hpp"
 #include "host/mechanism_hint.hpp"
 #include "host/standard_output.hpp"
@@ -27,8 +26,6 @@ namespace {
 using namespace ipcmark;
 using namespace ipcmark::host;
 
-constexpr const char* drop_in_name = "ipc-benchmark";
-
 std::string main_help() {
     std::string text = "Usage: ipcmark [run] [options]\n"
                        "       ipcmark VERB [options]\n\n"
@@ -53,11 +50,6 @@ const Verb* find_verb(const std::string& name) {
     return found == table.end() ? nullptr : &*found;
 }
 
-int print_version(const char* name) {
-    print(fmt::format("{} {}\n", name, IPCMARK_VERSION));
-    return exit_ok;
-}
-
 [[noreturn]] void refuse_verb(const std::string& name) {
     std::vector<std::string> names;
     for (const auto& verb : verbs())
@@ -70,17 +62,10 @@ int print_version(const char* name) {
 
 int dispatch(Invocation invocation) {
     auto& arguments = invocation.arguments;
-    const auto has = [&](const char* text) {
-        return std::find(arguments.begin(), arguments.end(), text) != arguments.end();
-    };
-    if (invocation.program == Program::ipc_benchmark)
-        return has("-V") || has("--version") ? print_version(drop_in_name) : verb_run(invocation);
-    if (arguments.empty())
+    if (invocation.program == Program::ipc_benchmark || arguments.empty())
         return verb_run(invocation);
 
     const auto first = arguments.front();
-    if (first == "-V" || first == "--version")
-        return print_version("ipcmark");
     if (first == "-h" || first == "--help" || (first == "help" && arguments.size() == 1)) {
         print(main_help());
         return exit_ok;
@@ -129,11 +114,11 @@ int main(int argc, char** argv) {
     if (argc > 1)
         invocation.arguments.assign(argv + 1, argv + argc);
     const auto called = argc > 0 ? std::filesystem::path(argv[0]).filename().string() : std::string();
-    const bool drop_in = called == drop_in_name;
-    invocation.program = drop_in ? Program::ipc_benchmark : Program::ipcmark;
+    const auto program = called == program_name(Program::ipc_benchmark) ? Program::ipc_benchmark : Program::ipcmark;
+    invocation.program = program;
 
     const auto fail = [&](const std::string& what, int code) {
-        std::fputs(fmt::format("{}: {}\n", drop_in ? drop_in_name : "ipcmark", one_line(what)).c_str(), stderr);
+        std::fputs(fmt::format("{}: {}\n", program_name(program), one_line(what)).c_str(), stderr);
         return code;
     };
     try {

@@ -155,8 +155,8 @@ Grammar run_grammar(Program program, RunVerb verb) {
         for (auto& option : stand_alone_options())
             grammar.options.push_back(option);
     grammar.options.push_back(help_option());
-    if (drop_in)
-        grammar.options.push_back({"-V,--version", "", Arity::flag, "General", "Print the version.", ""});
+    if (verb == RunVerb::run)
+        grammar.options.push_back(version_option());
     grammar.footer = "Sizes: 64, 1K = 1KiB = 1024, 1M. Times: 50us, 10ms, 1.5s, 5m, 1h.\n"
                      "Exit: 0 done, also with failures under --continue-on-error; 1 a test failed; 2 bad arguments, "
                      "nothing was started; 130 or 143 interrupted, results so far were written.";
@@ -167,8 +167,9 @@ RunRequest parse_run_arguments(Program program, RunVerb verb, const std::vector<
                                const std::function<ModuleLookup(const ModuleSearch&)>& lookup) {
     const auto parsed = parse_command_line(run_grammar(program, verb), arguments);
     RunRequest request;
-    if (parsed.help) {
-        request.help = true;
+    if (parsed.help || parsed.version) {
+        request.help = parsed.help;
+        request.version = parsed.version;
         return request;
     }
     RunSettings given;

@@ -22,6 +22,9 @@ enum class Program {
     ipcmark,
     ipc_benchmark, // the drop-in for rusty-comms
 };
+[[nodiscard]] constexpr const char* program_name(Program program) {
+    return program == Program::ipc_benchmark ? "ipc-benchmark" : "ipcmark";
+}
 
 // In place of an output file.
 inline constexpr const char* standard_output_path = "-";
@@ -34,7 +37,8 @@ enum class Role {
 
 // What the arguments of run, connect or ipc-benchmark ask for.
 struct RunRequest {
-    bool help = false; // print help_text(run_grammar(...)); nothing else is set
+    bool help = false;    // print help_text(run_grammar(...)); nothing else is set
+    bool version = false; // print the version; the same
     Plan plan;
     std::vector<std::string> places; // of each test of the plan, where a suite file has it: "suite.yaml:4"
     Role role = Role::local;

@@ -140,9 +140,7 @@ int verb_check(const Invocation& invocation) {
         return check::run_child(check::parse_role(words[1]));
     }
     auto form = grammar();
-    if (std::find(words.begin(), words.end(), "--list") != words.end()) {
-        form.positionals.clear();
-    }
+    form.needs_positionals = std::find(words.begin(), words.end(), "--list") == words.end();
     const auto arguments = parse_command_line(form, words);
     if (arguments.help) {
         print(help_text(grammar()));

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "config.h"
 #include "host/execute_run.hpp"
 #include "host/execute_serve.hpp"
 #include "host/standard_output.hpp"
@@ -12,6 +13,10 @@ int verb_run(const Invocation& invocation) {
     auto request = parse_run_arguments(invocation.program, RunVerb::run, invocation.arguments, module_lookup);
     if (request.help) {
         print(help_text(run_grammar(invocation.program, RunVerb::run)));
+        return exit_ok;
+    }
+    if (request.version) {
+        print(fmt::format("{} {}\n", program_name(invocation.program), IPCMARK_VERSION));
         return exit_ok;
     }
     request.plan.command_line = invocation.command_line;

@@ -101,7 +101,7 @@ def test_the_log_goes_where_it_is_told(ipc_benchmark):
 
 
 def test_version(ipc_benchmark):
-    for flag in ("-V", "--version"):
+    for flag in ("-V", "--version", "-qV"):
         done = ipc_benchmark(flag)
         assert done.returncode == 0
         assert done.stdout.startswith("ipc-benchmark ")

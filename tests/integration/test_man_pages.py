@@ -55,15 +55,25 @@ def test_the_drop_in(ipcmark, ipc_benchmark):
     told = options_of_help(ipc_benchmark("--help").stdout)
     assert shared.items() <= told.items()
     documented = options_of_page("ipc-benchmark.1", "STAND-ALONE ENDS")
-    documented |= options_of_page("ipc-benchmark.1", "GENERAL OPTIONS")
-    assert documented == {k: v for k, v in told.items() if k not in shared or k == "-h, --help"}
+    general = options_of_page("ipc-benchmark.1", "GENERAL OPTIONS")
+    assert general.keys() == {"-h, --help", "-V, --version"}
+    documented |= general
+    assert documented == {k: v for k, v in told.items() if k not in shared or k in general}
 
 
 def test_help_is_found_however_it_is_asked_for(ipcmark):
     assert ipcmark("help").stdout == ipcmark("--help").stdout == ipcmark("-h").stdout
+    assert ipcmark("-hV").stdout == ipcmark("-qh").stdout == ipcmark("run", "-h").stdout
     for verb in verbs_of(ipcmark):
         assert ipcmark("help", verb).stdout == ipcmark(verb, "--help").stdout == ipcmark(verb, "-h").stdout
         assert all(len(line) <= 80 for line in ipcmark("help", verb).stdout.splitlines()), verb
+
+
+def test_the_version_is_found_however_it_is_asked_for(ipcmark):
+    told = ipcmark("--version").stdout
+    assert told.startswith("ipcmark ")
+    for arguments in (["-V"], ["-qV"], ["-q", "--version"], ["run", "-V"], ["-m", "nonsense", "--version"]):
+        assert ipcmark(*arguments).stdout == told
 
 
 @pytest.mark.parametrize("page", ["ipcmark.1", "ipc-benchmark.1"])

@@ -208,6 +208,12 @@ TEST_CASE("wrong options are named with the nearest one") {
     CHECK_THAT(run_error("--mesage-size=5"), Contains("unknown option '--mesage-size'") && Contains("--message-size"));
     CHECK_THAT(run_error("-z"), Contains("unknown option '-z'") && Contains("ipcmark run --help"));
     CHECK_THAT(run_error("-q uds"), Contains("unexpected argument 'uds'"));
+    CHECK_THAT(run_error("--message_size 5"), Contains("did you mean '--message-size'?"));
+    CHECK_THAT(run_error("--iterations 5"), Contains("did you mean '--msg-count' (-i)?"));
+    CHECK_THAT(run_error("--client"), Contains("'ipcmark connect ADDRESS'"));
+    CHECK_THAT(run_error("-q -- -m"), StartsWith("unexpected argument '-m'"));
+    CHECK_THAT(run_error("-O =x"), Contains("'=x' is not NAME=VALUE"));
+    CHECK_THAT(run_error("-O=x"), Contains("'x' is not NAME=VALUE"));
     CHECK_THAT(run_error("-s"), StartsWith("--size needs a value"));
     CHECK_THAT(run_error("-s -i 5"), StartsWith("--size needs a value"));
     CHECK_THAT(run_error("-d -q"), StartsWith("--duration needs a value"));
@@ -224,6 +230,10 @@ TEST_CASE("help wins over everything else") {
     CHECK(run_of("--help").help);
     CHECK(run_of("-s 0 -h").help);
     CHECK(drop_in_of("--nonsense --help").help);
+    CHECK(run_of("-hV").help);
+    CHECK(run_of("-qV --nonsense").version);
+    CHECK_FALSE(run_of("-q").version);
+    CHECK_THAT(run_error("--help=run"), StartsWith("--help takes no value"));
 }
 
 TEST_CASE("the help names every option and stays within 80 columns") {
