@@ -28,6 +28,11 @@ constexpr int no_results = -1;
 
 using Jobs = std::span<const WorkerJob* const>;
 
+// Of a worker whose module may have written over anything.
+Refusal refusal_of(std::uint64_t value) {
+    return value > static_cast<unsigned>(Refusal::failure) ? Refusal::failure : static_cast<Refusal>(value);
+}
+
 enum class End { answered, crashed, hung, stopped };
 
 struct Question {
@@ -56,7 +61,7 @@ public:
             ended_ = worker_.ended();
             while (const auto message = worker_.channel().receive(0ms)) {
                 if (text_field(*message, "type") == "probed")
-                    return Objection{text_field(*message, "error"), message->at("failed").as_bool()};
+                    return Objection{text_field(*message, "error"), refusal_of(number_field(*message, "refusal"))};
             }
             if (ended_ || clock.elapsed() >= answer_limit || question_.stop.stop_requested())
                 return std::nullopt;
@@ -94,7 +99,7 @@ End ask(Jobs jobs, const Question& question, std::vector<Objection>& objections)
             objections.push_back({fmt::format("the worker of module '{}' sent nonsense while it was asked for its "
                                               "limits: {}",
                                               id, error.what()),
-                                  true});
+                                  Refusal::failure});
             return End::crashed;
         }
         if (question.stop.stop_requested())
@@ -102,11 +107,12 @@ End ask(Jobs jobs, const Question& question, std::vector<Objection>& objections)
         if (const auto& how = probe.ended()) {
             objections.push_back({fmt::format("module '{}' crashed its worker while it was asked for its limits: {}",
                                               id, how->empty() ? "it ended its process" : *how),
-                                  true});
+                                  Refusal::failure});
             return End::crashed;
         }
         objections.push_back(
-            {fmt::format("module '{}' hangs: no answer about its limits within {} s", id, answer_limit.count()), true});
+            {fmt::format("module '{}' hangs: no answer about its limits within {} s", id, answer_limit.count()),
+             Refusal::failure});
         return End::hung;
     }
     probe.dismiss();
@@ -126,7 +132,7 @@ std::vector<Objection> probe_module(Jobs jobs, const Question& question) {
                 jobs.size(),
                 {fmt::format("module '{}' was not asked for its limits again after it {}", jobs.front()->module_id,
                              end == End::hung ? "hung" : fmt::format("crashed {} times", crashes)),
-                 true});
+                 Refusal::failure});
     }
     objections.resize(jobs.size());
     return objections;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "run/message_memory.hpp"
+#include "run/probe.hpp"
 #include "run/worker_job.hpp"
 
 #include <ipcmark/plan.hpp>
@@ -15,7 +16,7 @@ namespace ipcmark {
 // Why a job cannot be done; no text: it can.
 struct Objection {
     std::string text;
-    bool failed = false; // there was no answer, because of a crash, say: it is no matter of what was asked for
+    Refusal refusal = Refusal::job;
 };
 
 // Asks worker processes whether modules can do these jobs of clients (probe.hpp), and whether there is memory for their

@@ -106,7 +106,8 @@ private:
         if (jobs.refused) {
             result.failure = jobs.refused->text;
             result.error_count = 1;
-            name_module(result.module, jobs.client.front(), jobs.refused->failed ? Ask::file : Ask::module);
+            name_module(result.module, jobs.client.front(),
+                        jobs.refused->refusal == Refusal::failure ? Ask::file : Ask::module);
             return result;
         }
         const auto begin = SteadyClock::now();

@@ -19,8 +19,7 @@ void check_extension(const Module& module, const WorkerJob& job, const char* id,
         throw UsageError(fmt::format("module '{}' has no {} (extension {}); {}", job.module_id, what, id, remedy));
 }
 
-void check_job(const Module& module, const WorkerJob& job, Sides sides) {
-    const OptionValues values = job_options(module, job);
+void check_job(const Module& module, const WorkerJob& job, const OptionValues& values, Sides sides) {
     if (job.mode == Mode::asynchronous)
         check_extension(module, job, IPCMARK_EXT_POLLFD, "asynchronous mode", "run it with --blocking");
     if (job.access == Access::direct)
@@ -70,6 +69,10 @@ bool is_objection(ipcmark_status status) {
            status == IPCMARK_UNSUPPORTED;
 }
 
+boost::json::object answer_of(const std::string& error, Refusal refusal) {
+    return {{"type", "probed"}, {"error", error}, {"refusal", static_cast<unsigned>(refusal)}};
+}
+
 } // namespace
 
 void probe(const boost::json::object& message, const ProbeAnswer& answer) {
@@ -78,29 +81,32 @@ void probe(const boost::json::object& message, const ProbeAnswer& answer) {
     std::map<std::string, std::shared_ptr<const Module>> loaded;
     for (const auto& item : jobs) {
         std::string error;
-        bool failed = false;
+        auto refusal = Refusal::job;
         try {
             const WorkerJob job = WorkerJob::from_json(item.as_object());
             auto& module = loaded[job.module_path];
             if (!module)
                 module = Module::load(job.module_file(), job.debug_wrapper ? Checking::contract : Checking::none);
-            check_job(*module, job, sides);
+            refusal = Refusal::options;
+            const OptionValues values = job_options(*module, job);
+            refusal = Refusal::job;
+            check_job(*module, job, values, sides);
         } catch (const ModuleFailure& failure) {
             error = failure.what();
-            failed = !is_objection(failure.status());
+            refusal = is_objection(failure.status()) ? Refusal::job : Refusal::failure;
         } catch (const std::bad_alloc&) {
             error = "out of memory in the worker that asks modules for their limits";
-            failed = true;
+            refusal = Refusal::failure;
         } catch (const std::exception& caught) {
             error = caught.what();
         }
-        answer({{"type", "probed"}, {"error", error}, {"failed", failed}});
+        answer(answer_of(error, refusal));
     }
 }
 
 void fail_probe(const boost::json::object& message, const std::string& reason, const ProbeAnswer& answer) {
     for (std::size_t left = jobs_of(message).size(); left > 0; --left)
-        answer({{"type", "probed"}, {"error", reason}, {"failed", true}});
+        answer(answer_of(reason, Refusal::failure));
 }
 
 boost::json::object identity_json(const Module& module) {

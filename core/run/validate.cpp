@@ -145,16 +145,18 @@ std::vector<TestJobs> validated_jobs(const Plan& plan, ServerPlace place, const 
     for (std::size_t at = 0; at < objections.size(); ++at) {
         if (objections[at].text.empty())
             continue;
-        if (plan.on_error == OnError::stop && objections[at].failed)
+        if (plan.on_error == OnError::stop && objections[at].refusal == Refusal::failure)
             throw RunError(objections[at].text);
         if (plan.on_error == OnError::stop)
             throw TestUsageError(asked_for[at], objections[at].text);
         if (auto& refused = tests[asked_for[at]].refused; !refused)
             refused = objections[at];
     }
-    // To go on there must be something to go on with; a module that failed is a failed test, as it is later.
-    if (std::all_of(tests.begin(), tests.end(),
-                    [](const TestJobs& jobs) { return jobs.refused && !jobs.refused->failed; }))
+    // What a module cannot do, or fails at, is a failed test. An option that none of them takes is a slip of the pen.
+    const auto mistyped = [](const TestJobs& jobs) {
+        return jobs.refused && jobs.refused->refusal == Refusal::options;
+    };
+    if (std::all_of(tests.begin(), tests.end(), mistyped))
         throw TestUsageError(0, tests.front().refused->text);
     return tests;
 }

@@ -29,8 +29,9 @@ struct TestJobs {
 
 // Checks a whole plan (run.hpp's validate) and returns the jobs of each test. With ServerPlace::other_program the
 // server's CPUs and modules are not this machine's to check. With OnError::go_on a test that its module cannot do, or
-// crashes over when asked, does not keep the others from being run. Throws UsageError; RunError for such a module with
-// OnError::stop. After `stop` no more modules are asked: the tests are not to be run.
+// crashes over when asked, is a failed test of the run; module options that are wrong for all tests are an error even
+// then. Throws UsageError; RunError for a module that crashes with OnError::stop. After `stop` no more modules are
+// asked: the tests are not to be run.
 [[nodiscard]] std::vector<TestJobs> validated_jobs(const Plan& plan, ServerPlace place, const std::stop_token& stop);
 
 } // namespace ipcmark

@@ -58,6 +58,8 @@ RUN = {
     "port of a mechanism without ports": (["-m", "uds", "--port", "9000"], ["--port", "uds"]),
     "unknown module option": (["-m", "uds", "-O", "tpye=stream"], ["tpye", "type"]),
     "bad value of a module option": (["-m", "uds", "-O", "type=strem"], ["type", "strem", "stream"]),
+    "unknown mechanism, going on": (["-m", "usd", "--continue-on-error"], ["'usd'", "'uds'"]),
+    "unknown module option, going on": (["-m", "uds", "-O", "tpye=x", "--continue-on-error"], ["tpye", "type"]),
     "option of a module that does not run": (["-m", "uds", "-O", "tcp.nodelay=true"], ["tcp.nodelay", "uds"]),
     "module option without a value": (["-O", "nodelay"], ["'nodelay'", "NAME=VALUE"]),
     "direct, asynchronous": (["-m", "shm", "--shm-direct", "--async"], ["--shm-direct", "--async"]),
