@@ -5,6 +5,7 @@
 #include "host/interrupt.hpp"
 #include "host/log.hpp"
 #include "host/progress.hpp"
+#include "host/several_mechanisms.hpp"
 #include "host/standard_output.hpp"
 #include "host/verbs.hpp"
 #include "result/output_file.hpp"
@@ -87,16 +88,16 @@ void report_failures(const ResultDocument& document, Log& log) {
             report(result, *result.failure, log);
 }
 
-// What is wrong with a test of a suite says where that test is.
+// What is wrong with a test of a suite says where that test is; of one of several mechanisms, how to do without.
 ResultDocument measured(const RunRequest& request, Observer& observer, std::stop_token stop) {
     try {
         return request.role == Role::connect
                    ? connect(request.plan, *request.address, request.retry, observer, std::move(stop))
                    : run(request.plan, observer, std::move(stop));
     } catch (const TestUsageError& error) {
-        if (request.places.empty())
-            throw;
-        throw UsageError(fmt::format("{}: {}", request.places.at(error.test()), error.what()));
+        const auto place = request.places.empty() ? "" : request.places.at(error.test()) + ": ";
+        throw UsageError(place + error.what() +
+                         several_mechanisms_hint(request.plan, error, module_lookup(request.plan.modules)));
     }
 }
 

@@ -18,13 +18,18 @@ namespace ipcmark {
 // A status other than IPCMARK_OK from a module, with what the module said about it. what() names the module.
 class ModuleFailure : public RunError {
 public:
-    ModuleFailure(const std::string& what, ipcmark_status status, int system_errno)
-        : RunError(what), status_(status), errno_(system_errno) {}
+    // what: without `detail`, which is added where there is any.
+    ModuleFailure(const std::string& what, ipcmark_status status, const std::string& detail, int system_errno)
+        : RunError(detail.empty() ? what : what + ": " + detail), status_(status), detail_(detail),
+          errno_(system_errno) {}
     [[nodiscard]] ipcmark_status status() const noexcept { return status_; }
+    // What the module said, or the system's text for its errno; empty for neither.
+    [[nodiscard]] const std::string& detail() const noexcept { return detail_; }
     [[nodiscard]] int system_errno() const noexcept { return errno_; }
 
 private:
     ipcmark_status status_;
+    std::string detail_;
     int errno_;
 };
 

@@ -40,14 +40,14 @@ void Module::check(ipcmark_status status, const void* object, const std::string&
         return;
     const std::string failure = fmt::format("module {}: {}: {}", file_.id, action, status_name(status));
     if (status < 0 || status >= IPCMARK_STATUS_COUNT)
-        throw ModuleFailure(failure + ", which is no status of the ABI: a fault of the module", status, 0);
+        throw ModuleFailure(failure + ", which is no status of the ABI: a fault of the module", status, "", 0);
     const ipcmark_error error = ask(table_, object, status);
     std::string detail;
     if (error.text[0] != '\0')
-        detail = fmt::format(": {}", error.text);
+        detail = error.text;
     else if (error.system_errno != 0)
-        detail = fmt::format(": {}", std::generic_category().message(error.system_errno));
-    throw ModuleFailure(failure + detail, status, error.system_errno);
+        detail = std::generic_category().message(error.system_errno);
+    throw ModuleFailure(failure, status, detail, error.system_errno);
 }
 
 } // namespace ipcmark

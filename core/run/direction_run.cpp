@@ -157,9 +157,7 @@ private:
         if (plan_.timeout.count() > 0 && SteadyClock::now() > measuring_since_ + plan_.timeout) {
             out_of_time_ = true;
             memory_.header().stop.store(1, std::memory_order_relaxed);
-            cause_.note(CauseKind::fault, fmt::format("the run took longer than its time-out of {}; what was measured "
-                                                      "by then is kept",
-                                                      format_duration(plan_.timeout)));
+            cause_.note(CauseKind::fault, time_out_text());
             return;
         }
         if (const auto limit = stall_limit(request_.client_job); idle() > limit) {
@@ -179,6 +177,10 @@ private:
                 cause_.note(CauseKind::fault,
                             fmt::format("module '{}' does not come back from an interrupted receive", plan_.mechanism));
         }
+    }
+
+    [[nodiscard]] std::string time_out_text() const {
+        return fmt::format("the run took longer than its time-out of {}", format_duration(plan_.timeout));
     }
 
     // The module is not to blame for a worker that somebody has stopped.
@@ -458,6 +460,9 @@ private:
         input.streaming_dropped = drain_ ? drain_->dropped() : 0;
         outcome_.failure = cause_.text();
         auto result = assemble_result(input);
+        if (out_of_time_ && outcome_.failure == time_out_text())
+            *outcome_.failure += result.throughput.total_messages == 0 ? "; nothing was measured by then"
+                                                                       : "; what was measured by then is kept";
         if (result.throughput.total_messages == 0 && outcome_.failure)
             return;
         result.timestamp = timestamp;

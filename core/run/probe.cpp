@@ -3,6 +3,7 @@
 
 #include "run/control_channel.hpp"
 #include "run/message_memory.hpp"
+#include "run/module_words.hpp"
 #include "run/worker_job.hpp"
 
 #include <map>
@@ -63,12 +64,6 @@ const boost::json::array& jobs_of(const boost::json::object& message) {
     return jobs->get_array();
 }
 
-// What a module says about the job that it was asked for; with any other status it has failed itself.
-bool is_objection(ipcmark_status status) {
-    return status == IPCMARK_LIMIT || status == IPCMARK_TOO_BIG || status == IPCMARK_BAD_ARGUMENT ||
-           status == IPCMARK_UNSUPPORTED;
-}
-
 boost::json::object answer_of(const std::string& error, Refusal refusal) {
     return {{"type", "probed"}, {"error", error}, {"refusal", static_cast<unsigned>(refusal)}};
 }
@@ -82,8 +77,9 @@ void probe(const boost::json::object& message, const ProbeAnswer& answer) {
     for (const auto& item : jobs) {
         std::string error;
         auto refusal = Refusal::job;
+        WorkerJob job;
         try {
-            const WorkerJob job = WorkerJob::from_json(item.as_object());
+            job = WorkerJob::from_json(item.as_object());
             auto& module = loaded[job.module_path];
             if (!module)
                 module = Module::load(job.module_file(), job.debug_wrapper ? Checking::contract : Checking::none);
@@ -92,7 +88,7 @@ void probe(const boost::json::object& message, const ProbeAnswer& answer) {
             refusal = Refusal::job;
             check_job(*module, job, values, sides);
         } catch (const ModuleFailure& failure) {
-            error = failure.what();
+            error = words_of(failure, job);
             refusal = is_objection(failure.status()) ? Refusal::job : Refusal::failure;
         } catch (const std::bad_alloc&) {
             error = "out of memory in the worker that asks modules for their limits";

@@ -122,6 +122,10 @@ TestJobs jobs_of(const TestPlan& test, const Plan& plan, ServerPlace place) {
     return jobs;
 }
 
+TestUsageError::Cause cause_of(const Objection& objection) {
+    return objection.refusal == Refusal::options ? TestUsageError::Cause::options : TestUsageError::Cause::module;
+}
+
 } // namespace
 
 std::vector<TestJobs> validated_jobs(const Plan& plan, ServerPlace place, const std::stop_token& stop) {
@@ -148,7 +152,7 @@ std::vector<TestJobs> validated_jobs(const Plan& plan, ServerPlace place, const 
         if (plan.on_error == OnError::stop && objections[at].refusal == Refusal::failure)
             throw RunError(objections[at].text);
         if (plan.on_error == OnError::stop)
-            throw TestUsageError(asked_for[at], objections[at].text);
+            throw TestUsageError(asked_for[at], objections[at].text, cause_of(objections[at]));
         if (auto& refused = tests[asked_for[at]].refused; !refused)
             refused = objections[at];
     }
@@ -157,7 +161,7 @@ std::vector<TestJobs> validated_jobs(const Plan& plan, ServerPlace place, const 
         return jobs.refused && jobs.refused->refusal == Refusal::options;
     };
     if (std::all_of(tests.begin(), tests.end(), mistyped))
-        throw TestUsageError(0, tests.front().refused->text);
+        throw TestUsageError(0, tests.front().refused->text, TestUsageError::Cause::options);
     return tests;
 }
 

@@ -5,6 +5,7 @@
 #include "run/control_channel.hpp"
 #include "run/hex.hpp"
 #include "run/message_memory.hpp"
+#include "run/module_words.hpp"
 #include "run/patient_clock.hpp"
 #include "run/placement.hpp"
 #include "run/probe.hpp"
@@ -125,7 +126,7 @@ private:
         } catch (const UsageError& error) {
             fail("usage", IPCMARK_BAD_ARGUMENT, error.what());
         } catch (const ModuleFailure& error) {
-            fail("run", error.status(), error.what());
+            fail("run", error.status(), words_of(error, job_).c_str());
         } catch (const std::bad_alloc&) {
             fail("run", IPCMARK_NO_MEMORY, ("out of memory in " + name()).c_str());
         } catch (const std::exception& error) {

@@ -51,8 +51,9 @@ struct Pmq {
         const std::string reason =
             system.message_size <= by_bytes
                 ? "fs.mqueue.msgsize_max; raise it with: sysctl fs.mqueue.msgsize_max=BYTES"
-                : "RLIMIT_MSGQUEUE, " + std::to_string(system.bytes) +
-                      " bytes for all queues; raise it with: ulimit -q BYTES, or give a smaller depth";
+                : std::to_string(2 * pairs) + " queues of depth " + std::to_string(depth) + " share RLIMIT_MSGQUEUE, " +
+                      std::to_string(system.bytes) +
+                      " bytes; ask for fewer endpoints or a smaller depth, or raise it with: ulimit -q BYTES";
         reason.copy(out.reason, sizeof out.reason - 1);
     }
     static std::unique_ptr<Endpoint> connect(std::span<const std::byte> address, const kit::EndpointRequest& request) {

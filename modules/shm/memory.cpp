@@ -73,8 +73,8 @@ void bind_to_node(std::span<std::byte> bytes, unsigned node) {
     if (node >= bits * std::size(mask) ||
         ::access(("/sys/devices/system/node/node" + std::to_string(node)).c_str(), F_OK) != 0) {
         const auto online = kit::read_system_text("/sys/devices/system/node/online");
-        throw kit::Error(IPCMARK_BAD_ARGUMENT, "there is no NUMA node " + std::to_string(node) + "; this machine has " +
-                                                   online.value_or("none"));
+        throw kit::Error(IPCMARK_BAD_ARGUMENT, "there is no NUMA node " + std::to_string(node) +
+                                                   "; those of this machine: " + online.value_or("none"));
     }
     mask[node / bits] = 1UL << (node % bits);
     if (::syscall(SYS_mbind, bytes.data(), bytes.size(), MPOL_BIND, mask, bits * std::size(mask), 0) != 0) {

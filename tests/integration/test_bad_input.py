@@ -44,6 +44,17 @@ RUN = {
     "concurrency 0": (["-c", "0"], ["--concurrency", "'0'"]),
     "rate 0": (["--rate", "0"], ["--rate", "'0'"]),
     "rate and delay": (["--rate", "5", "--send-delay", "1ms"], ["--rate", "--send-delay"]),
+    "option of another module": (["-m", "uds,tcp", "-O", "nodelay=false"], ["'nodelay'", "; write tcp.nodelay=false"]),
+    "size beyond the limit of one of several": (
+        ["-m", "uds,pmq", "-s", "1000000"],
+        ["maximum of 'pmq'", "msgsize_max", "leave pmq out", "--continue-on-error"],
+    ),
+    "endpoints beyond the limit of all queues": (
+        ["-m", "pmq", "-c", "1000", "-s", "4K"],
+        ["2000 queues of depth 10 share RLIMIT_MSGQUEUE", "fewer endpoints", "ulimit -q"],
+    ),
+    "buffer below a page": (["-m", "shm", "--buffer-size", "1"], ["module shm: --buffer-size 1 is too small", "4K"]),
+    "buffer below a page, as module option": (["-m", "shm", "-O", "buffer-size=1"], ["module shm: buffer-size 1 is"]),
     "window beyond the depth": (["-m", "pmq", "--window", "16"], ["window 16", "10 messages", "ipcmark inspect pmq"]),
     "window and delay": (["--window", "4", "--send-delay", "1ms"], ["window of 4", "send delay"]),
     "batch and rate": (["--batch", "32", "--rate", "1000", "--one-way"], ["batches of 32", "rate"]),
@@ -170,6 +181,27 @@ def test_a_duration_too_short_for_a_message_is_not_the_modules_fault(ipcmark):
     done = ipcmark("run", "-m", "uds", "-d", "1ns", "-q", "--one-way")
     assert done.returncode == 1
     assert "within the duration of 1ns" in done.stderr and "module" not in done.stderr
+
+
+def test_a_time_out_before_the_first_message_has_kept_nothing(ipcmark):
+    done = ipcmark("run", "-m", "uds", "--timeout", "1ns", "-q", "--one-way", "-w", "1M", "-o", "r.json")
+    assert done.returncode == 1
+    result = json.loads((ipcmark.folder / "r.json").read_text())["results"][0]
+    kept = "nothing was measured by then" if result["one_way_results"] is None else "what was measured by then is kept"
+    assert f"time-out of 1ns; {kept}" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["-m", "shm", "-O", "numa-node=1023"], "module shm: there is no NUMA node 1023; those of this machine: 0"),
+        (["-m", "tcp", "--host", "192.0.2.1"], "module tcp: host 192.0.2.1 is not an address of this machine"),
+    ],
+)
+def test_what_a_module_objects_to_is_in_its_words_alone(ipcmark, arguments, told):
+    done = ipcmark("run", *arguments, "-i", 10, "-q", "--one-way")
+    assert done.returncode == 1
+    assert told in done.stderr
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])

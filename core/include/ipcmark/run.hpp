@@ -25,12 +25,20 @@ public:
 // Bad input in one test of a plan.
 class IPCMARK_API TestUsageError : public UsageError {
 public:
-    TestUsageError(std::size_t test, const std::string& text) : UsageError(text), test_(test) {}
+    enum class Cause {
+        plan,    // no module could do it
+        module,  // this test's module cannot do it
+        options, // this test's module has no such option, or not with such a value
+    };
+    TestUsageError(std::size_t test, const std::string& text, Cause cause = Cause::plan)
+        : UsageError(text), test_(test), cause_(cause) {}
     // Its index in Plan::tests.
     [[nodiscard]] std::size_t test() const noexcept { return test_; }
+    [[nodiscard]] Cause cause() const noexcept { return cause_; }
 
 private:
     std::size_t test_;
+    Cause cause_;
 };
 
 // A run that failed. what() is one line.
