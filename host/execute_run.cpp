@@ -77,15 +77,14 @@ bool table_says_it(bool table_printed) {
     return table_printed && ::isatty(STDOUT_FILENO) == 1 && ::isatty(STDERR_FILENO) == 1;
 }
 
-void report(const TestResult& result, const std::string& text, Log& log) {
-    log.write(IPCMARK_LOG_ERROR,
-              fmt::format("{}, {} bytes: {}", result.plan.mechanism, result.plan.message_size_bytes, text));
+void report(const TestResult& result, const std::string& text, int level, Log& log) {
+    log.write(level, fmt::format("{}, {} bytes: {}", result.plan.mechanism, result.plan.message_size_bytes, text));
 }
 
 void report_failures(const ResultDocument& document, Log& log) {
     for (const auto& result : document.results)
         if (result.failure)
-            report(result, *result.failure, log);
+            report(result, *result.failure, IPCMARK_LOG_ERROR, log);
 }
 
 // What is wrong with a test of a suite says where that test is; of one of several mechanisms, how to do without.
@@ -101,12 +100,14 @@ ResultDocument measured(const RunRequest& request, Observer& observer, std::stop
     }
 }
 
-// Rows that are not in a file of samples: nothing in the file itself shows it.
-void report_missing_samples(const ResultDocument& document, Log& log) {
+// Rows that are not in a file of samples, as nothing in the file itself shows it, and what the modules had to say.
+void report_warnings(const ResultDocument& document, Log& log) {
     for (const TestResult& result : document.results)
         for (const Warning& warning : result.warnings)
             if (warning.code == "streaming-dropped")
-                report(result, fmt::format("{}; {}", warning.cause, warning.remedy), log);
+                report(result, fmt::format("{}; {}", warning.cause, warning.remedy), IPCMARK_LOG_ERROR, log);
+            else if (warning.code == "module-warning")
+                report(result, warning.cause, IPCMARK_LOG_WARNING, log);
 }
 
 } // namespace
@@ -129,7 +130,7 @@ int execute_run(Program program, const RunRequest& request) {
     }
     if (!table_says_it(print_table)) {
         report_failures(document, log);
-        report_missing_samples(document, log);
+        report_warnings(document, log);
     }
     write_outputs(request, document);
     if (print_table)

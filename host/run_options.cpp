@@ -290,7 +290,10 @@ const std::vector<RunOption>& table() {
           ""},
          run,
          [](RunSettings& s, const Values& v) { s.wide.quiet = parse_bool(v.back()); }},
-        {{"-v,--verbose", "", counter, output_group, "Log what is done; twice (-vv): in detail.", ""},
+        {{"-v,--verbose", "", counter, output_group,
+          "Log what is done; twice (-vv): in detail: clock, module, effective options, CPUs, and when each step of a "
+          "direction began and ended.",
+          ""},
          run,
          [](RunSettings& s, const Values& v) {
              s.wide.verbosity = 0;

@@ -26,6 +26,9 @@ Grammar grammar() {
     grammar.options.push_back({"--once", "", Arity::flag, "Run", "End when the first client has gone.", ""});
     for (const auto* name : shared_options)
         grammar.options.push_back(find_run_option(name)->option);
+    for (auto& option : grammar.options)
+        if (option_key(option) == "verbose")
+            option.help = "Log what is done; the steps of a measurement are in the log of its client ('connect -vv').";
     grammar.options.push_back(help_option());
     grammar.footer = "Whoever reaches ADDRESS can make this program run its modules: listen on a loopback address or a "
                      "unix socket wherever that does.";

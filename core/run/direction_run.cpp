@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/direction_run.hpp"
 
+#include "result/wait_policy_names.hpp"
 #include "run/assemble.hpp"
 #include "run/patient_clock.hpp"
 #include "run/probe.hpp"
@@ -10,6 +11,7 @@
 
 #include <ipcmark/units.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <utility>
@@ -63,8 +65,11 @@ public:
 
     DirectionOutcome run() {
         const std::string timestamp = rfc3339_now();
+        tell("begins: " + text_of(request_.client_job));
+        tell(fmt::format("server on {}, client on {}", cpus_of(request_.server_job), cpus_of(request_.client_job)));
         start_workers();
         loop();
+        tell_window();
         close_workers();
         if (drain_)
             drain_->drain();
@@ -82,6 +87,63 @@ private:
             layout.shared_with_peer && request.client_job.message_size < 16 && request.direction == Direction::one_way;
         layout.sample_rings = request.streaming != nullptr;
         return layout;
+    }
+
+    // A detail for the log, with the time since the beginning of this direction.
+    void tell(const std::string& text) const { tell(SteadyClock::now() - began_, text); }
+    void tell(std::chrono::nanoseconds time, const std::string& text) const {
+        request_.observer->log(IPCMARK_LOG_DEBUG,
+                               fmt::format("{}, {:.3f} ms: {}", direction_name(request_.direction),
+                                           std::chrono::duration<double, std::milli>(time).count(), text));
+    }
+
+    static std::string cpus_of(const WorkerJob& job) {
+        return job.cpus.empty() ? "any CPU" : "CPU " + format_cpu_list(job.cpus);
+    }
+
+    static std::string text_of(const WorkerJob& job) {
+        const auto length = job.count != 0 ? fmt::format("{} messages", job.count)
+                                           : format_duration(std::chrono::nanoseconds(job.duration_ns));
+        return fmt::format(
+            "{} of {} bytes on {} endpoints, after {} on each to warm up; {}, wait {}, window {}, batch {}", length,
+            job.message_size, job.endpoints, job.warmup, job.mode == Mode::blocking ? "blocking" : "asynchronous",
+            wait_policy_name(job.wait), job.window, job.batch);
+    }
+
+    void tell_module() const {
+        const ModuleIdentity& module = *outcome_.module;
+        tell(fmt::format("module {} {}, ABI {}.{}, {}", module.id, module.version, module.abi_major, module.abi_minor,
+                         module.path));
+        std::string options;
+        for (const auto& option : outcome_.options)
+            options += fmt::format("{}{}={}{}", options.empty() ? "" : ", ", option.name, option.value,
+                                   option.given ? " (given)" : "");
+        tell("options: " + (options.empty() ? "none" : options));
+    }
+
+    // The workers alone know when: their stamps are read once both have finished. Arrivals that are counted on another
+    // machine come later.
+    void tell_window() const {
+        const Role recording = request_.direction == Direction::round_trip ? Role::client : Role::server;
+        std::uint64_t begin = UINT64_MAX;
+        std::uint64_t end = 0;
+        for (unsigned endpoint = 0; endpoint < request_.client_job.endpoints; ++endpoint) {
+            const Slot& client = memory_.slot(Role::client, endpoint);
+            if (client.sent.load(std::memory_order_relaxed) != 0)
+                begin = std::min(begin, client.first_send_tick.load(std::memory_order_relaxed));
+            const Slot& recorder = memory_.slot(recording, endpoint);
+            if (recorder.received.load(std::memory_order_relaxed) != 0)
+                end = std::max(end, recorder.last_receive_tick.load(std::memory_order_relaxed));
+        }
+        const auto tell_at = [&](std::uint64_t ticks, const std::string& text) {
+            const std::chrono::nanoseconds since_start(memory_.scale().to_ns(ticks - started_ticks_));
+            tell(measuring_since_ - began_ + since_start, text);
+        };
+        if (begin == UINT64_MAX || begin < started_ticks_)
+            return;
+        tell_at(begin, "the warm-up is over, the window begins");
+        if (end > begin)
+            tell_at(end, fmt::format("the window ends, with {} messages", watch_.messages()));
     }
 
     void start_workers() {
@@ -303,6 +365,7 @@ private:
 
     void handle_death(Side& side, const std::string& end) {
         side.gone = true;
+        tell(fmt::format("the {} worker has ended{}", role_name(side.role), end.empty() ? " well" : ": " + end));
         awaiting_other_side_ = false;
         // A worker that ends well after it has said what is wrong has nothing to add.
         if (end.empty() && (leaving_ || (side.finished && cause_.found())))
@@ -326,9 +389,14 @@ private:
     void handle(Side& side, const boost::json::object& message) {
         const std::string type = text_field(message, "type");
         if (type == "log") {
-            request_.observer->log(static_cast<int>(number_field(message, "level")), text_field(message, "text"));
+            const auto level = static_cast<int>(number_field(message, "level"));
+            if (request_.module_log != nullptr)
+                request_.module_log->write(request_.client_job.module_id, level, text_field(message, "text"));
+            else
+                request_.observer->log(level, text_field(message, "text"));
         } else if (type == "listening") {
             side.listening = true;
+            tell("the server listens");
             client_.link->channel().send({{"type", "connect"}, {"address", text_field(message, "address")}});
         } else if (type == "ready") {
             handle_ready(side, message);
@@ -357,6 +425,7 @@ private:
 
     void handle_ready(Side& side, const boost::json::object& message) {
         side.ready = true;
+        tell(side.role == Role::server ? "the server has accepted" : "the client is connected");
         awaiting_other_side_ = false;
         if (!outcome_.module || side.role == Role::client) {
             outcome_.module = identity_from_json(object_field(message, "module"));
@@ -369,9 +438,12 @@ private:
         }
         if (!server_.ready || !client_.ready)
             return;
+        tell_module();
         measuring_ = true;
         measuring_since_ = SteadyClock::now();
+        started_ticks_ = request_.clock->now();
         client_.link->channel().send({{"type", "start"}});
+        tell("the warm-up begins");
     }
 
     void handle_ends(Side& side, const boost::json::object& message) {
@@ -493,7 +565,9 @@ private:
     std::optional<std::chrono::nanoseconds> cause_seen_at_;
     bool awaiting_other_side_ = false;
     bool measuring_ = false;
+    SteadyClock::time_point began_ = SteadyClock::now();
     SteadyClock::time_point measuring_since_{};
+    std::uint64_t started_ticks_ = 0; // the same moment
     SteadyClock::time_point next_report_{};
     bool stop_asked_ = false;
     bool out_of_time_ = false;

@@ -5,6 +5,7 @@
 #include "measure/results_memory.hpp"
 #include "result/streaming.hpp"
 #include "run/failure_cause.hpp"
+#include "run/module_log.hpp"
 #include "run/worker_job.hpp"
 #include "run/worker_link.hpp"
 
@@ -40,6 +41,7 @@ struct DirectionRequest {
     WorkerJob client_job;
     const RunClock* clock = nullptr;
     Observer* observer = nullptr;
+    ModuleLog* module_log = nullptr;      // null: the modules' lines go to the observer as they are
     StreamingWriter* streaming = nullptr; // may be null
     std::stop_token stop;
     // Makes the server's worker; not set: a child of this process.

@@ -46,7 +46,7 @@ constexpr double worst_drift_ppm = 200;
 class PlanRun {
 public:
     PlanRun(const Plan& plan, const ServerMaker& make_server, Observer& observer, std::stop_token stop)
-        : plan_(plan), make_server_(make_server), observer_(observer), stop_(std::move(stop)) {
+        : plan_(plan), make_server_(make_server), observer_(observer), module_log_(observer), stop_(std::move(stop)) {
         if (plan.streaming.any())
             streaming_.emplace(plan.streaming, [this](const std::filesystem::path& path, const std::string& reason) {
                 note_streaming_failure(path, reason);
@@ -64,6 +64,7 @@ public:
         document.system.benchmark_version = IPCMARK_VERSION;
         document.system.compiler = IPCMARK_COMPILER;
         document.system.clock = clock_.info;
+        tell_of(document.system);
         for (std::size_t index = 0; index < tests.size() && !stop_.stop_requested(); ++index) {
             observer_.test_started(plan_.tests[index], index, tests.size());
             document.results.push_back(run_test(index, tests[index], document.interrupted));
@@ -88,6 +89,15 @@ public:
 
 private:
     [[nodiscard]] bool long_enough() const { return SteadyClock::now() - begin_ > std::chrono::seconds(1); }
+
+    void tell_of(const SystemInfo& system) {
+        const ClockInfo& clock = system.clock;
+        observer_.log(IPCMARK_LOG_DEBUG,
+                      fmt::format("clock: {} ({}), {:.6f} MHz, {:.1f} ns a reading, steps of {:.1f} ns", clock.source,
+                                  clock.reason, clock.frequency_hz / 1e6, clock.overhead_ns, clock.resolution_ns));
+        observer_.log(IPCMARK_LOG_DEBUG, fmt::format("CPUs: {} of {} may be used ({})", system.cpus_allowed.size(),
+                                                     system.cpu_cores, format_cpu_list(system.cpus_allowed)));
+    }
 
     // The measurement is worth more than its single samples: it goes on.
     void note_streaming_failure(const std::filesystem::path& path, const std::string& reason) {
@@ -137,6 +147,8 @@ private:
             if (outcome.failure && plan_.on_error == OnError::stop)
                 break;
         }
+        const auto said = module_log_.take_warnings();
+        result.warnings.insert(result.warnings.end(), said.begin(), said.end());
         if (result::buffer_size_ignored(result))
             result.warnings.push_back(
                 {"buffer-size-ignored",
@@ -163,6 +175,7 @@ private:
         request.client_job.scratch_dir = scratch;
         request.clock = &clock_;
         request.observer = &observer_;
+        request.module_log = &module_log_;
         request.stop = stop_;
         if (make_server_)
             request.make_server = [this, &request](ResultsMemory& memory) {
@@ -217,6 +230,7 @@ private:
     const Plan& plan_;
     const ServerMaker& make_server_;
     Observer& observer_;
+    ModuleLog module_log_;
     std::stop_token stop_;
     SteadyClock::time_point begin_ = SteadyClock::now();
     RunClock clock_;

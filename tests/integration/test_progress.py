@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Progress is drawn on a terminal, is gone before the table, and is never anywhere else."""
 
+import json
 import os
 import pty
 import signal
@@ -54,6 +55,45 @@ def test_a_terminal_shows_it_and_it_is_gone_before_the_table(ipcmark):
     assert "uds" in drawn and "%" in drawn and "msg/s" in drawn and " left" in drawn
     assert "mechanism" in table and "%" not in table
     assert "mechanism" not in drawn
+
+
+STEPS = [
+    *["clock: ", "CPUs: ", "begins: 50 messages of 64 bytes", "server on CPU 0, client on any CPU"],
+    *["the server listens", "module tcp ", "options: ", "the warm-up begins", "the window begins"],
+    *["the window ends, with 50 messages", "worker has ended well"],
+]
+
+
+def test_the_log_tells_each_step_in_detail_where_it_is_asked_to(ipcmark):
+    cpu = min(os.sched_getaffinity(0))
+    run = ["run", "-m", "tcp", "-O", "nodelay=false", "-s", 64, "-i", 50, "-w", 5, "--round-trip", "-q"]
+    run += ["--server-affinity", cpu]
+    steps = [step.replace("CPU 0", f"CPU {cpu}") for step in STEPS]
+    told = ipcmark(*run, "-vv").stderr
+    places = [told.find(step) for step in steps]
+    assert -1 not in places and places == sorted(places), told
+    for step in ("the client is connected", "the server has accepted", "nodelay=false (given)", ", ABI 1."):
+        assert step in told
+    assert told.count("worker has ended well") == 2
+    assert not any(step in ipcmark(*run, "-v").stderr for step in steps)
+    assert ipcmark(*run, "--log-file", "log").stderr == ""
+    assert all(step in (ipcmark.folder / "log").read_text() for step in steps)
+
+
+def test_a_warning_of_many_endpoints_is_told_once_with_its_count(ipcmark):
+    run = ["run", "-m", "uds", "--buffer-size", "1K", "-c", 8, "-s", "64,128", "-i", 80, "-w", 5, "-o", "r.json"]
+    done = ipcmark(*run)
+    assert done.returncode == 0, done.stderr
+    warnings = [line for line in done.stderr.splitlines() if "send buffer" in line]
+    assert len(warnings) == 2  # one of each test
+    assert all("module uds: send buffer of 1024 bytes" in line and "(32 times)" in line for line in warnings)
+    assert "send buffer of 1024" in done.stdout
+    for result in json.loads((ipcmark.folder / "r.json").read_text())["results"]:
+        told = [warning for warning in result["warnings"] if warning["code"] == "module-warning"]
+        assert ["send buffer" in told[0]["cause"], "receive buffer" in told[1]["cause"]] == [True, True]
+    # At once where it is asked for: the run may be long.
+    assert ipcmark(*run, "-v", "-q").stderr.count("ipcmark: module uds: send buffer of 1024") == 1
+    assert ipcmark(*run, "-q").stderr == ""
 
 
 def test_a_pipe_gets_none(ipcmark):
