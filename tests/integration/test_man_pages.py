@@ -77,6 +77,12 @@ def test_the_version_is_found_however_it_is_asked_for(ipcmark):
 
 
 @pytest.mark.parametrize("page", ["ipcmark.1", "ipc-benchmark.1"])
+def test_the_pages_are_of_this_version(ipcmark, page):
+    title = re.search(r"^\.TH .*", (SOURCE_ROOT / "man" / page).read_text(), re.M)[0]
+    assert re.search(rf' 1 \d{{4}}-\d\d-\d\d "{ipcmark("--version").stdout.strip()}" ', title), title
+
+
+@pytest.mark.parametrize("page", ["ipcmark.1", "ipc-benchmark.1"])
 @pytest.mark.skipif(shutil.which("groff") is None, reason="needs groff")
 def test_the_pages_are_valid(page):
     done = subprocess.run(
