@@ -7,6 +7,7 @@
 
 #include <ipcmark/module_kit/fd.hpp>
 #include <ipcmark/run.hpp>
+#include <ipcmark/units.hpp>
 
 #include <algorithm>
 #include <cerrno>
@@ -213,8 +214,7 @@ private:
                                              : Outcome::fail,
                 first->text);
         } else if (!ended) {
-            const auto seconds = std::chrono::duration<double>(result.time).count();
-            set(Outcome::timeout, fmt::format("not done after {:.3g} s; it hangs in: {}", seconds, steps()));
+            set(Outcome::timeout, fmt::format("{}; it hangs in: {}", exceeded_limit(result.time), steps()));
         } else if (WIFSIGNALED(status)) {
             set(Outcome::crash, fmt::format("crashed with {} in: {}", signal_name(WTERMSIG(status)), step()));
         } else if (WEXITSTATUS(status) != 0 || told_.empty()) {
@@ -223,6 +223,12 @@ private:
                             "may call exit",
                             WEXITSTATUS(status), step()));
         }
+    }
+
+    [[nodiscard]] std::string exceeded_limit(std::chrono::nanoseconds time) const {
+        const auto in_all = limit_ * limits_;
+        return limits_ == 1 || time >= in_all ? fmt::format("not done within {}", format_duration(in_all))
+                                              : fmt::format("no call has returned for {}", format_duration(limit_));
     }
 
     // Every process of the test is in one group. Orphans of it are ours to wait for (run_cases), and are waited for:

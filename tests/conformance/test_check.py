@@ -57,6 +57,10 @@ def test_it_can_stop_at_the_first_failure(ipcmark, tmp_path):
     assert good.returncode == 0 and "Not run" not in good.stdout
 
 
+def test_the_tests_are_listed_whether_a_module_is_named_or_not(ipcmark):
+    assert ipcmark("check", GOOD, "--list").stdout == ipcmark("check", "--list").stdout != ""
+
+
 def test_one_reason_is_told_once(ipcmark, tmp_path):
     report = tmp_path / "report.xml"
     module = FIXTURES / "fixture-listen-times-out.so"
@@ -96,6 +100,7 @@ def test_a_time_out_says_where(ipcmark):
     done = ipcmark("check", HANGS, "--only", "lifecycle.accept_timeout", "--timeout", "1s")
     assert done.returncode == 1
     assert "timeout" in done.stdout and "accept" in done.stdout
+    assert "not done within 1s; it hangs in: " in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -109,7 +114,7 @@ def test_a_time_out_says_where(ipcmark):
 )
 def test_a_hang_is_told_where_both_processes_are(ipcmark, kind, test, first, peer):
     reason = reason_of_hang(ipcmark, kind, test)
-    assert reason.endswith(f" s; it hangs in: {first}; the peer process is in: {peer}")
+    assert reason.endswith(f"not done within 3s; it hangs in: {first}; the peer process is in: {peer}")
 
 
 def test_a_hang_of_a_polled_endpoint_is_told(ipcmark):
@@ -134,6 +139,7 @@ def test_the_limit_counts_from_the_last_message(ipcmark):
     assert done.returncode == 1
     [test] = json.loads(done.stdout)["tests"]
     assert test["outcome"] == "timeout" and 20 <= test["seconds"] < 35
+    assert test["reason"].startswith("no call has returned for 20s; it hangs in: ")
 
 
 def test_a_call_that_hangs_is_named_before_the_time_is_over(ipcmark):
