@@ -5,6 +5,7 @@
 #include "module/locate.hpp"
 
 #include <ipcmark/module.h>
+#include <ipcmark/modules.hpp>
 #include <ipcmark/run.hpp>
 
 #include <algorithm>
@@ -28,7 +29,8 @@ Grammar grammar() {
     grammar.description =
         "Write the sources of a new transport module: a small one that builds, passes 'ipcmark check' "
         "and can be measured at once, for you to change step by step.";
-    grammar.positionals = {{"NAME", "The module's id: lower case, digits and hyphens."}};
+    grammar.positionals = {
+        {"NAME", "The module's id: lower case, digits and hyphens; of no module that is found already."}};
     grammar.options = {
         {"--lang", "LANGUAGE", Arity::one, "Module", "c (default), cpp or rust.", ""},
         {"--dir", "FOLDER", Arity::one, "Module", "Where to write it (default: ./NAME); must be new or empty.", ""},
@@ -117,6 +119,29 @@ void check_name(const std::string& id) {
     }
 }
 
+// Meson's own targets, of every build: it takes no other ones of these names, whatever the module's language.
+constexpr std::array meson_targets{"benchmark", "clean",         "clean-ctlist",  "clean-gcda",   "clean-gcno",
+                                   "coverage",  "coverage-html", "coverage-text", "coverage-xml", "dist",
+                                   "distcheck", "install",       "phony",         "reconfigure",  "scan-build",
+                                   "test",      "uninstall"};
+
+// Ids that a module could be given, and not be used by.
+void check_usable(const std::string& id) {
+    if (id == "all")
+        throw UsageError("'all' cannot be a module's id: -m all is all the transports; choose another name");
+    if (id.starts_with("meson-") || std::find(meson_targets.begin(), meson_targets.end(), id) != meson_targets.end())
+        throw UsageError(
+            fmt::format("'{}' cannot be a module's id: Meson, which builds modules, reserves that name for "
+                        "a target of its own; choose another name",
+                        id));
+    for (const auto& folder : discover({}))
+        for (const auto& file : folder.files)
+            if (file.id == id && !file.rejected)
+                throw UsageError(fmt::format("there is a module '{}' already, {}: -m {} would be only one of the two; "
+                                             "choose another name",
+                                             id, file.path.string(), id));
+}
+
 void write_file(const fs::path& path, const std::string& text) {
     std::error_code error;
     fs::create_directories(path.parent_path(), error);
@@ -185,6 +210,7 @@ int verb_new_module(const Invocation& invocation) {
     }
     const auto& id = arguments.positionals.front();
     check_name(id);
+    check_usable(id);
     const auto language = arguments.has("lang") ? arguments.values.at("lang").front() : std::string("c");
     if (language != "c" && language != "cpp" && language != "rust") {
         throw UsageError(fmt::format("--lang: '{}' is not known; there are c, cpp and rust", language));

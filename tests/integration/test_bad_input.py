@@ -264,6 +264,11 @@ def test_a_cpu_that_is_not_allowed_is_refused_with_those_that_are(ipcmark, side)
         (["connect", "nowhere"], ["nowhere"]),
         (["connect", "unix:/tmp/x", "--retry", "soon"], ["--retry", "'soon'"]),
         (["schema", "--schema", "xml"], ["'xml'"]),
+        (["new-module", "all"], ["'all'", "-m all", "choose another"]),
+        (["new-module", "test"], ["'test'", "Meson", "choose another"]),
+        (["new-module", "meson-thing", "--lang", "rust"], ["'meson-thing'", "Meson"]),
+        (["new-module", "uds"], ["module 'uds' already", "uds.so", "choose another"]),
+        (["new-module", "null"], ["module 'null' already"]),
         (["--help=run"], ["--help takes no value"]),
         (["list", "--help=run"], ["--help takes no value"]),
         (["list", "--version"], ["'--version'", "'ipcmark --version'"]),
@@ -277,6 +282,7 @@ def test_a_cpu_that_is_not_allowed_is_refused_with_those_that_are(ipcmark, side)
 )
 def test_the_other_verbs(ipcmark, arguments, parts):
     assert_refused(ipcmark(*arguments), "ipcmark", *parts)
+    assert list(ipcmark.folder.iterdir()) == []
 
 
 @pytest.mark.parametrize(
