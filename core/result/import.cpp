@@ -161,14 +161,34 @@ std::optional<std::string> failure_of(const json::object& result) {
     return std::nullopt;
 }
 
+// "line 3, column 14" of the character at that index.
+std::string place_of(std::string_view text, std::size_t index) {
+    const auto before = text.substr(0, index);
+    const auto line_begin = before.rfind('\n') + 1; // 0 where there is none
+    return fmt::format("line {}, column {}", std::count(before.begin(), before.end(), '\n') + 1,
+                       before.size() - line_begin + 1);
+}
+
+// Throws UsageError that says where it is wrong.
+json::value parsed(std::string_view text, const std::string& name) {
+    json::stream_parser parser;
+    json::error_code error;
+    const std::size_t read = parser.write_some(text, error);
+    if (!error && read < text.size())
+        error = json::error::extra_data;
+    if (!error)
+        parser.finish(error);
+    if (error)
+        throw UsageError(fmt::format("{} is not JSON: {} at {}; give a document that 'ipcmark run -o' has written",
+                                     name, error.message(), place_of(text, read)));
+    return parser.release();
+}
+
 class Importer {
 public:
     Importer(std::string_view text, const std::string& name) {
         document_.name = name;
-        json::error_code error;
-        const json::value root = json::parse(text, error);
-        if (error)
-            throw UsageError(fmt::format("{} is not JSON: {}", name, error.message()));
+        const json::value root = parsed(text, name);
         const json::object* object = root.if_object();
         // The output of a workflow step wraps the document.
         for (const char* wrapper : {"output_data", "benchmark_result"})

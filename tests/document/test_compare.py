@@ -116,7 +116,7 @@ def test_strict_against_full(ipcmark, files, tmp_path):
     [
         (["a.json", "missing.json"], "missing.json: No such file or directory"),
         (["a.json", "."], "it is a folder"),
-        (["a.json", "text"], "text is not JSON"),
+        (["a.json", "text"], "text is not JSON: syntax error at line 1, column "),
         (["a.json", "list.json"], "list.json is not a result document"),
         (["a.json", "b.json", "--threshold", "much"], '--threshold "much" is not a percentage'),
         (["a.json", "b.json", "--threshold", "-1%"], "percentage"),

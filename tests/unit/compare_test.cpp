@@ -98,6 +98,10 @@ TEST_CASE("what is no result document is named") {
     CHECK(error_of("[1, 2]").find("a.json is not a result document") == 0);
     CHECK(error_of("{\"results\": 5}").find("a.json is not a result document") == 0);
     CHECK(error_of("").find("a.json is not JSON") == 0);
+    CHECK_THAT(error_of("{\n  \"results\": x}"), Catch::Matchers::Contains("syntax error at line 2, column 14"));
+    CHECK_THAT(error_of("a,b\n1,2\n"), Catch::Matchers::Contains("at line 1, column 1;"));
+    CHECK_THAT(error_of("{}\n{}"), Catch::Matchers::Contains("at line 2, column 1;"));
+    CHECK_THAT(error_of("{\"results\": [\n"), Catch::Matchers::Contains("at line 2, column 1;"));
     CHECK(error_of("{\"results\": [5, {}, {\"mechanism\": 3, \"one_way_results\": {\"latency\": [], \"throughput\": "
                    "{\"messages_per_second\": \"x\"}}}]}") == "no error");
     CHECK_THROWS_AS(import_file("/no/such/file.json"), UsageError);
