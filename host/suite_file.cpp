@@ -10,6 +10,7 @@
 #include <cstring>
 #include <fstream>
 #include <set>
+#include <sstream>
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -163,6 +164,22 @@ Suite read_toml(const std::string& file, std::istream& text) {
     return suite;
 }
 
+// A device has no end, and a program or a picture would be told of by a parser that does not know what it is reading.
+constexpr std::size_t largest_suite = std::size_t{1} << 24;
+
+std::string read_text(const std::string& file, std::istream& in) {
+    std::string text;
+    std::vector<char> piece(std::size_t{1} << 16);
+    while (in.read(piece.data(), static_cast<std::streamsize>(piece.size())), in.gcount() > 0) {
+        text.append(piece.data(), static_cast<std::size_t>(in.gcount()));
+        if (text.find('\0') != std::string::npos)
+            throw UsageError(fmt::format("{} is no suite file: it is not text", file));
+        if (text.size() > largest_suite)
+            throw UsageError(fmt::format("{} is no suite file: it is larger than 16 MiB", file));
+    }
+    return text;
+}
+
 } // namespace
 
 Suite read_suite(const std::filesystem::path& file) {
@@ -170,9 +187,10 @@ Suite read_suite(const std::filesystem::path& file) {
     if (std::filesystem::is_directory(file, ignored))
         throw UsageError(fmt::format("cannot read the suite file '{}': it is a folder", file.string()));
     errno = 0;
-    std::ifstream text(file);
-    if (!text)
+    std::ifstream in(file);
+    if (!in)
         throw UsageError(fmt::format("cannot read the suite file '{}': {}", file.string(), std::strerror(errno)));
+    std::istringstream text(read_text(file.string(), in));
     return file.extension() == ".toml" ? read_toml(file.string(), text) : read_yaml(file.string(), text);
 }
 

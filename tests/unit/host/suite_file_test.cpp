@@ -130,4 +130,7 @@ TEST_CASE("what is wrong in a suite is named with its line") {
     CHECK_THAT(suite_error("sise = 5\n", "", "suite.toml"), Contains("unknown key 'sise'"));
     CHECK_THAT(run_error("--suite /no/such/file"), Contains("'/no/such/file': No such file or directory"));
     CHECK_THAT(run_error("--suite /tmp"), Contains("it is a folder"));
+    CHECK_THAT(run_error("--suite /proc/self/exe"), Contains("/proc/self/exe is no suite file: it is not text"));
+    CHECK_THAT(run_error("--suite /dev/zero"), Contains("it is not text"));
+    CHECK_THAT(suite_error("async: true\nblocking: true\n"), StartsWith("suite.yaml:2: blocking contradicts --async"));
 }
