@@ -240,7 +240,8 @@ const std::vector<RunOption>& table() {
         // --------------------------------------------------------------------------------------------- output
         {{"-o,--output-file", "FILE", optional_value, output_group,
           fmt::format(
-              "Write the result document as JSON. Without a FILE: {}; '-': standard output instead of the table.",
+              "Write the result document as JSON. Without a FILE: {}; for a folder, a file of that name in it, as for "
+              "the other outputs; '-': standard output instead of the table.",
               output_name),
           output_name},
          run,

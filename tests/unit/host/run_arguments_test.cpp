@@ -134,6 +134,11 @@ TEST_CASE("options with an optional file") {
     CHECK_THAT(run_error("-o r.json --csv ./r.json"), Contains("--output-file and --csv both write"));
 }
 
+TEST_CASE("in a folder an output has its usual name") {
+    CHECK(run_of("-o /tmp").output_file == "/tmp/benchmark_results.json");
+    CHECK(run_of("--csv /tmp").csv == "/tmp/benchmark_results.csv");
+}
+
 TEST_CASE("verbosity adds up") {
     CHECK(run_of("").verbosity == 0);
     CHECK(run_of("-v").verbosity == 1);
