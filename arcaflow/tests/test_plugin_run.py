@@ -95,6 +95,16 @@ class RealRun(PluginTest):
         self.assertEqual([result.status for result in output.results], ["Failure", "Success"])
         self.assertIn(str(too_big), output.results[0].failure_reason)
 
+    def test_mechanisms_that_all_cannot_do_a_test_are_its_results(self):
+        too_big = int(Path("/proc/sys/fs/mqueue/msgsize_max").read_text()) + 1
+        output_id, output = self.run_benchmark(
+            {"mechanisms": ["pmq"], "message_size": too_big, "msg_count": 20, "continue_on_error": True}
+        )
+        self.assertEqual(output_id, "success", output)
+        self.assertEqual([result.status for result in output.results], ["Failure"])
+        self.assertIn(str(too_big), output.results[0].failure_reason)
+        self.assertFalse(output.errors)
+
     def test_extra_arguments_are_all_that_is_measured(self):
         _, output = self.run_benchmark({"extra_args": ["-s", "64", "-c", "2", "--round-trip"]})
         (result,) = output.results
