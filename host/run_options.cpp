@@ -208,7 +208,10 @@ const std::vector<RunOption>& table() {
          [](RunSettings& s, const Values& v) {
              s.test.buffer_size_bytes = at_least_one(v.front(), parse_size_bytes(v.front()), "a buffer size in bytes");
          }},
-        {{"--host", "ADDRESS", one, module_group, "Address to listen on, for tcp. Default: 127.0.0.1.", ""},
+        {{"--host", "ADDRESS", one, module_group,
+          "Address to listen on, for tcp. Default: 127.0.0.1; of 'ipcmark connect tcp:...' the address by which it "
+          "reaches the server, to which 0.0.0.0 and :: connect, too.",
+          ""},
          test,
          [](RunSettings& s, const Values& v) {
              if (v.front().empty())

@@ -186,13 +186,13 @@ class Tool:
             **kwargs,
         )
 
-    def start(self, *args, env=None, **kwargs):
+    def start(self, *args, env=None, wrapper=(), **kwargs):
         """Starts it in a process group of its own and returns its Popen, for tests that send signals."""
         kwargs.setdefault("cwd", self.folder)
         kwargs.setdefault("stdout", subprocess.PIPE)
         kwargs.setdefault("stderr", subprocess.PIPE)
         return Running(
-            [str(self.path), *map(str, args)],
+            [*map(str, wrapper), str(self.path), *map(str, args)],
             stdin=subprocess.DEVNULL,
             text=True,
             env=self._environment(env),

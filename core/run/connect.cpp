@@ -2,6 +2,7 @@
 // The client's end of a stand-alone run: as run(), with the server workers in another program.
 #include "run/control_address.hpp"
 #include "run/environment.hpp"
+#include "run/meeting_host.hpp"
 #include "run/plan_limits.hpp"
 #include "run/plan_run.hpp"
 #include "run/slot_json.hpp"
@@ -66,6 +67,20 @@ void refuse_one_way(const Plan& plan, const char* reason) {
     }
 }
 
+// Throws TestUsageError for the first test whose option `host` cannot be had.
+void choose_hosts(std::vector<TestJobs>& tests, const std::string& peer) {
+    if (peer.empty())
+        return;
+    for (std::size_t test = 0; test < tests.size(); ++test) {
+        try {
+            for (std::size_t number = 0; number < tests[test].directions.size(); ++number)
+                choose_host(tests[test].server[number], tests[test].client[number], peer);
+        } catch (const UsageError& error) {
+            throw TestUsageError(test, error.what());
+        }
+    }
+}
+
 } // namespace
 
 ResultDocument connect(const Plan& plan, const ControlAddress& address, std::chrono::nanoseconds retry,
@@ -85,6 +100,7 @@ ResultDocument connect(const Plan& plan, const ControlAddress& address, std::chr
     if (!one_clock)
         refuse_one_way(plan, "one-way latency needs one clock on both ends, and these are two machines (their boot ids "
                              "differ): ask for --round-trip alone");
+    choose_hosts(jobs, peer_host(channel.descriptor()));
     const ServerMaker make_server = [&channel, &address](ResultsMemory& memory, const WorkerJob&) {
         return std::make_unique<RemoteServer>(channel, to_text(address), memory);
     };

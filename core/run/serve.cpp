@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The server's end of a stand-alone run: workers for the tests of clients, one client at a time.
 #include "run/control_address.hpp"
+#include "run/meeting_host.hpp"
 #include "run/placement.hpp"
 #include "run/progress_watch.hpp"
 #include "run/scratch_dir.hpp"
@@ -124,6 +125,7 @@ private:
             job.cpus = options_.server_cpus;
         check_cpus(job.cpus, "the server (on the machine that serves)");
         job.scratch_dir = choose_scratch_dir();
+        adopt_scope(job, own_host(client_.descriptor()));
         return job;
     }
 

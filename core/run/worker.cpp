@@ -4,6 +4,7 @@
 #include "module/limit_remedy.hpp"
 #include "run/control_channel.hpp"
 #include "run/hex.hpp"
+#include "run/meeting_host.hpp"
 #include "run/message_memory.hpp"
 #include "run/module_words.hpp"
 #include "run/patient_clock.hpp"
@@ -156,7 +157,12 @@ private:
             const bool scratch = module->has(IPCMARK_CAP_SCRATCH_DIR);
             if (scratch)
                 make_scratch_dir(job_.scratch_dir);
-            address = endpoints->listen(scratch ? job_.scratch_dir.c_str() : nullptr);
+            try {
+                address = endpoints->listen(scratch ? job_.scratch_dir.c_str() : nullptr);
+            } catch (const ModuleFailure&) {
+                check_chosen_host(job_);
+                throw;
+            }
             control_.send({{"type", "listening"}, {"address", to_hex(address)}});
         } else {
             address = wait_for(address_);

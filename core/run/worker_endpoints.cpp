@@ -323,8 +323,9 @@ std::vector<OptionValue> WorkerEndpoints::read_options() const {
     std::vector<OptionValue> options;
     const auto values = values_.values();
     for (std::uint32_t index = 0; index < values.size(); ++index) {
-        OptionValue option{module_->options()[index].name, module_->option_text(index, values[index]),
-                           values[index].is_set != 0};
+        const std::string name = module_->options()[index].name;
+        const bool given = values[index].is_set != 0 && !job_.chosen_options.contains(name);
+        OptionValue option{name, module_->option_text(index, values[index]), given};
         ipcmark_value effective{};
         const auto read = module_->table().effective_option;
         if (read != nullptr && read(endpoints_[0].get(), index, &effective) == IPCMARK_OK)

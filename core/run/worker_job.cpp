@@ -68,6 +68,7 @@ boost::json::object WorkerJob::to_json() const {
         {"module_version", module_version},
         {"options", texts_to_json(options)},
         {"soft_options", texts_to_json(soft_options)},
+        {"chosen_options", texts_to_json(chosen_options)},
         {"message_size", message_size},
         {"warmup", warmup},
         {"count", count},
@@ -97,6 +98,7 @@ WorkerJob WorkerJob::from_json(const boost::json::object& object) {
     job.module_version = text_field(object, "module_version");
     job.options = texts_from_json(object_field(object, "options"));
     job.soft_options = texts_from_json(object_field(object, "soft_options"));
+    job.chosen_options = texts_from_json(object_field(object, "chosen_options"));
     job.message_size = number_field(object, "message_size");
     job.warmup = number_field(object, "warmup");
     job.count = number_field(object, "count");
@@ -137,10 +139,12 @@ std::uint64_t WorkerJob::count_of(unsigned endpoint) const noexcept {
 
 OptionValues job_options(const Module& module, const WorkerJob& job) {
     auto texts = job.options;
-    for (const auto& [name, text] : job.soft_options) {
-        const auto has_name = [&name = name](const ipcmark_option& option) { return option.name == name; };
-        if (std::any_of(module.options().begin(), module.options().end(), has_name))
-            texts.emplace(name, text);
+    for (const auto* more : {&job.soft_options, &job.chosen_options}) {
+        for (const auto& [name, text] : *more) {
+            const auto has_name = [&name = name](const ipcmark_option& option) { return option.name == name; };
+            if (std::any_of(module.options().begin(), module.options().end(), has_name))
+                texts.emplace(name, text);
+        }
     }
     return module.parse_options(texts);
 }

@@ -24,6 +24,8 @@ struct WorkerJob {
     std::string module_version;
     std::map<std::string, std::string> options;
     std::map<std::string, std::string> soft_options; // given to the module where it has an option of that name
+    // Likewise, but not the user's: the document says that they were not given.
+    std::map<std::string, std::string> chosen_options;
     std::uint64_t message_size = 0;
     std::uint64_t warmup = 0;
     std::uint64_t count = 0;       // all endpoints together; 0: by duration

@@ -39,6 +39,18 @@ bool Address::is_wildcard() const noexcept {
     return reinterpret_cast<const sockaddr_in*>(&storage)->sin_addr.s_addr == htonl(INADDR_ANY);
 }
 
+bool Address::is_link_local() const noexcept {
+    return storage.ss_family == AF_INET6 &&
+           IN6_IS_ADDR_LINKLOCAL(&reinterpret_cast<const sockaddr_in6*>(&storage)->sin6_addr);
+}
+
+void Address::take_scope(const Address& other) noexcept {
+    if (is_link_local() && other.is_link_local()) {
+        reinterpret_cast<sockaddr_in6*>(&storage)->sin6_scope_id =
+            reinterpret_cast<const sockaddr_in6*>(&other.storage)->sin6_scope_id;
+    }
+}
+
 std::string Address::text() const {
     char host[NI_MAXHOST];
     if (::getnameinfo(get(), length, host, sizeof host, nullptr, 0, NI_NUMERICHOST) != 0) {

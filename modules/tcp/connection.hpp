@@ -21,6 +21,10 @@ struct Address {
     void set_port(std::uint16_t port) noexcept;
     // Every address of the machine: nothing that a peer could connect to.
     [[nodiscard]] bool is_wildcard() const noexcept;
+    // Of IPv6: the same on every link, so it goes with the interface that it is on, its scope.
+    [[nodiscard]] bool is_link_local() const noexcept;
+    // That of `other`, where both are such addresses: the peer's names an interface of its own machine.
+    void take_scope(const Address& other) noexcept;
     // "127.0.0.1:8080", "[::1]:8080"
     [[nodiscard]] std::string text() const;
 };

@@ -193,8 +193,8 @@ struct Tcp {
     static constexpr const char* licence = "Apache-2.0";
     static constexpr std::array<ipcmark_option, 9> options{{
         {"host", IPCMARK_TYPE_STRING, 0, "127.0.0.1", 0, 0, nullptr, nullptr,
-         "The address or name to listen at. Where that is every address (0.0.0.0, ::), the connecting side takes its "
-         "own value."},
+         "The address or name to listen at. Where that is every address (0.0.0.0, ::), the connecting side connects to "
+         "its own value, which is that of the server in 'ipcmark connect tcp:...'."},
         {"port", IPCMARK_TYPE_U64, 0, "0", 0, 65535, nullptr, nullptr, "0: a free port that the kernel chooses."},
         {"nodelay", IPCMARK_TYPE_BOOL, 0, "true", 0, 0, nullptr, nullptr, "TCP_NODELAY: sends every message at once."},
         {"quickack", IPCMARK_TYPE_BOOL, 0, "false", 0, 0, nullptr, nullptr,
@@ -228,6 +228,9 @@ struct Tcp {
         }
         if (address.is_wildcard()) {
             address = tcp::resolve(request.options().string(option_host), address.port());
+        }
+        if (address.is_link_local()) {
+            address.take_scope(tcp::resolve(request.options().string(option_host), address.port()));
         }
         auto socket = tcp::connect_to(address, request.timeout_ns,
                                       [&](int fd) { apply_before_connection(fd, request.options(), request.host); });

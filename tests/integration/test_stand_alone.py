@@ -231,7 +231,9 @@ def hear(connection):
 
 SPAWN = {"type": "spawn", "clock_kind": 1, "ns_per_tick_q32": 1, "endpoints": 1}
 JOB = {"role": 0, "direction": 0, "module_path": "", "module_id": "uds", "module_version": "", "message_size": 64}
-JOB |= {"options": {}, "soft_options": {}} | dict.fromkeys(["endpoints", "window", "batch", "count"], 1)
+JOB |= {"options": {}, "soft_options": {}, "chosen_options": {}} | dict.fromkeys(
+    ["endpoints", "window", "batch", "count"], 1
+)
 JOB |= dict.fromkeys(["warmup", "duration_ns", "send_delay_ns", "rate_per_second", "spin_ns"], 0)
 JOB |= dict.fromkeys(["set_up_timeout_ns", "mode", "access", "wait", "debug_wrapper"], 0)
 JOB |= {"cpus": [], "scratch_dir": ""}
@@ -239,7 +241,7 @@ JOB |= {"cpus": [], "scratch_dir": ""}
 
 def greet(server):
     """As a client does."""
-    say(server, {"type": "hello", "protocol": 1, "version": "of the tests", "boot_id": ""})
+    say(server, {"type": "hello", "protocol": 2, "version": "of the tests", "boot_id": ""})
     assert hear(server)["type"] == "hello"
 
 
