@@ -9,10 +9,12 @@
 #include "run/stand_alone_protocol.hpp"
 #include "run/validate.hpp"
 
+#include <ipcmark/modules.hpp>
 #include <ipcmark/run.hpp>
 #include <ipcmark/units.hpp>
 
 #include <algorithm>
+#include <map>
 
 #include <boost/json/array.hpp>
 #include <fmt/format.h>
@@ -58,6 +60,16 @@ private:
 // For a server to say hello, however little is left of the time to reach it.
 constexpr std::chrono::seconds shortest_hello{1};
 
+// Whether the two sides of a module may be on two machines. One that cannot tell is not to be kept from trying.
+bool joins_machines(const ModuleFile& file) {
+    try {
+        const auto capabilities = describe(file).capabilities;
+        return std::find(capabilities.begin(), capabilities.end(), "cross-host") != capabilities.end();
+    } catch (const RunError&) {
+        return true;
+    }
+}
+
 // Throws TestUsageError for the first test that is measured one way.
 void refuse_one_way(const Plan& plan, const char* reason) {
     for (std::size_t index = 0; index < plan.tests.size(); ++index) {
@@ -65,6 +77,45 @@ void refuse_one_way(const Plan& plan, const char* reason) {
         if (std::find(directions.begin(), directions.end(), Direction::one_way) != directions.end())
             throw TestUsageError(index, reason);
     }
+}
+
+// "tcp, mine": those of the search path whose two sides may be on two machines.
+std::string modules_between_machines(const ModuleSearch& search) {
+    std::string names;
+    for (const ModuleFolder& folder : discover(search)) {
+        for (const ModuleFile& file : folder.files) {
+            if (!file.rejected && !file.shadowed_by && joins_machines(file))
+                names += (names.empty() ? "" : ", ") + file.id;
+        }
+    }
+    return names.empty() ? "none" : names;
+}
+
+// Of tests whose module joins processes of one machine only: throws TestUsageError for the first one, or, with
+// OnError::go_on, notes that they cannot be done and throws where that leaves none.
+void refuse_local_modules(const Plan& plan, std::vector<TestJobs>& tests) {
+    std::map<std::string, bool> known; // by path
+    std::string others;
+    for (std::size_t index = 0; index < tests.size(); ++index) {
+        TestJobs& test = tests[index];
+        const WorkerJob& job = test.client.front();
+        const auto [module, fresh] = known.try_emplace(job.module_path, true);
+        if (fresh)
+            module->second = joins_machines(job.module_file());
+        if (test.refused || module->second)
+            continue;
+        if (others.empty())
+            others = modules_between_machines(plan.modules);
+        test.refused = Objection{fmt::format("{} joins processes of one machine, and the server is on another one "
+                                             "(their boot ids differ); modules that can: {}",
+                                             job.module_id, others),
+                                 false};
+        if (plan.on_error == OnError::stop)
+            throw TestUsageError(index, test.refused->text);
+    }
+    if (std::all_of(tests.begin(), tests.end(),
+                    [](const TestJobs& test) { return test.refused && !test.refused->failed; }))
+        throw TestUsageError(0, tests.front().refused->text);
 }
 
 // Throws TestUsageError for the first test whose option `host` cannot be had.
@@ -96,7 +147,10 @@ ResultDocument connect(const Plan& plan, const ControlAddress& address, std::chr
     ControlChannel channel(connect_to(address, end, stop));
     // A server that is busy with another client answers when that one has gone.
     const PeerHello peer = shake_hands(channel, std::max(end, std::chrono::steady_clock::now() + shortest_hello), stop);
-    const bool one_clock = peer.boot_id == capture_environment().boot_id && !peer.boot_id.empty();
+    const std::string boot_id = capture_environment().boot_id;
+    const bool one_clock = peer.boot_id == boot_id && !boot_id.empty();
+    if (!one_clock && !boot_id.empty() && !peer.boot_id.empty())
+        refuse_local_modules(plan, jobs);
     if (!one_clock)
         refuse_one_way(plan, "one-way latency needs one clock on both ends, and these are two machines (their boot ids "
                              "differ): ask for --round-trip alone");

@@ -30,15 +30,19 @@ class Machine:
             pytest.skip(f"no network of its own here: {' '.join(map(str, command))}: {done.stderr.strip()}")
         return done.stdout
 
-    def boot(self, folder):
-        """From here on what runs on it has a boot id that no other one has, which is returned."""
-        boot_id = str(uuid.uuid4())
-        file = folder / f"boot-id-{self.pid}"
-        file.write_text(boot_id + "\n")
-        script = f'mount --bind "$0" {BOOT_ID} && exec "$@"'
-        self.wrapper += ["unshare", "--mount", "sh", "-c", script, str(file)]
-        self.run("true")
-        return boot_id
+
+def of_another_boot(folder):
+    """A wrapper for what is to run on a machine with a boot id of its own, and that boot id; skips the test where there
+    cannot be one."""
+    boot_id = str(uuid.uuid4())
+    file = folder / f"boot-{boot_id[:8]}"
+    file.write_text(boot_id + "\n")
+    namespace = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
+    wrapper = [*namespace, "sh", "-c", f'mount --bind "$0" {BOOT_ID} && exec "$@"', str(file)]
+    done = subprocess.run([*wrapper, "true"], capture_output=True, text=True, timeout=TIMEOUT_S)
+    if done.returncode != 0:
+        pytest.skip(f"no boot id of its own here: {done.stderr.strip()}")
+    return wrapper, boot_id
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from machines import two_machines
+from machines import of_another_boot, two_machines
 from support import TIMEOUT_S, validator_of
 
 QUICK = ["-i", 300, "-w", 10, "--round-trip", "-q"]
@@ -183,5 +183,35 @@ def test_an_address_that_is_not_the_servers_own_is_named(pair):
         done = pair.connect(address, "-m", "tcp", "--host", "0.0.0.0", "--port", port)
         assert done.returncode == 0, done.stderr
         assert host_of(pair.document()) == (outside, True)
+    server.send_signal(signal.SIGTERM)
+    assert server.wait(timeout=TIMEOUT_S) == 0
+
+
+@pytest.mark.parametrize("mechanism", ["uds", "shm", "pmq"])
+def test_what_works_within_a_machine_is_refused_between_two(ipcmark, leftovers, mechanism):
+    address = f"unix:{leftovers.folder}/meet"
+    wrapper, _ = of_another_boot(ipcmark.folder)
+    server = ipcmark.start("serve", address, "--once", wrapper=wrapper)
+    assert "serving" in server.stderr.readline()
+    done = ipcmark("connect", address, "-m", f"tcp,{mechanism}", *QUICK)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert f"{mechanism} joins processes of one machine" in done.stderr and "modules that can: tcp" in done.stderr
+    assert server.wait(timeout=TIMEOUT_S) == 0
+    assert server.stderr.read().count("\n") == 2, "nothing was started there: a client came and went"
+
+
+def test_what_is_refused_between_two_machines_leaves_the_others(ipcmark, leftovers):
+    address = f"unix:{leftovers.folder}/meet"
+    wrapper, _ = of_another_boot(ipcmark.folder)
+    server = ipcmark.start("serve", address, wrapper=wrapper)
+    assert "serving" in server.stderr.readline()
+    go_on = ["--continue-on-error", *QUICK]
+    assert ipcmark("connect", address, "-m", "uds,shm", *go_on).returncode == 2, "nothing is left"
+    done = ipcmark("connect", address, "-m", "uds,tcp", *go_on, "-o", "r.json")
+    assert done.returncode == 0, done.stderr
+    refused, measured = json.loads((ipcmark.folder / "r.json").read_text())["results"]
+    assert "joins processes of one machine" in refused["status"]["Failure"]
+    assert measured["status"] == "Success"
     server.send_signal(signal.SIGTERM)
     assert server.wait(timeout=TIMEOUT_S) == 0
