@@ -86,6 +86,17 @@ class BenchmarkMetadata:
     timestamp: Annotated[str, *doc("Timestamp", "When the run began, RFC 3339.")]
     total_tests: Annotated[int, *doc("Total tests", "How many tests are in `results`, failed ones included.")]
     system_info: Annotated[SystemInfo, *doc("System info", "The machine.")]
+    server_system_info: Annotated[
+        Optional[SystemInfo],
+        *doc(
+            "Server system info",
+            "The machine of the server, where it is another one than that of the client; else null.",
+        ),
+    ] = None
+    control_address: Annotated[
+        Optional[str],
+        *doc("Control address", "Where the client has met a server that was started apart; null where there was none."),
+    ] = None
     format: Annotated[
         Optional[str], *doc("Format", "The format of this document; the number grows when a field changes.")
     ] = None

@@ -158,7 +158,13 @@ ResultDocument connect(const Plan& plan, const ControlAddress& address, std::chr
     const ServerMaker make_server = [&channel, &address](ResultsMemory& memory, const WorkerJob&) {
         return std::make_unique<RemoteServer>(channel, to_text(address), memory);
     };
-    return run_tests(plan, std::move(jobs), make_server, observer, std::move(stop));
+    ResultDocument document = run_tests(plan, std::move(jobs), make_server, observer, std::move(stop));
+    document.control_address = to_text(address);
+    if (!one_clock && peer.system) {
+        document.server_system = peer.system;
+        document.server_system->clock = {.source = "none", .reason = "round trips are stamped by the client alone"};
+    }
+    return document;
 }
 
 } // namespace ipcmark

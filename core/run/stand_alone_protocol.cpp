@@ -3,6 +3,7 @@
 
 #include "config.h"
 #include "run/environment.hpp"
+#include "run/system_json.hpp"
 
 #include <ipcmark/run.hpp>
 
@@ -27,24 +28,37 @@ std::optional<boost::json::object> receive_until(ControlChannel& channel, std::c
     }
 }
 
+boost::json::object hello_of(const SystemInfo& system) {
+    return {
+        {"type", "hello"}, {"protocol", protocol_version}, {"version", IPCMARK_VERSION}, {"boot_id", system.boot_id}};
+}
+
 } // namespace
 
 void say_hello(ControlChannel& channel) {
-    channel.send({{"type", "hello"},
-                  {"protocol", protocol_version},
-                  {"version", IPCMARK_VERSION},
-                  {"boot_id", capture_environment().boot_id}});
+    channel.send(hello_of(capture_environment()));
+}
+
+void answer_hello(ControlChannel& channel) {
+    SystemInfo system = capture_environment();
+    system.benchmark_version = IPCMARK_VERSION;
+    system.compiler = IPCMARK_COMPILER;
+    boost::json::object hello = hello_of(system);
+    hello["system"] = system_to_json(system);
+    channel.send(hello);
 }
 
 PeerHello read_hello(const boost::json::object& message) {
     if (text_field(message, "type") != "hello")
         throw RunError("the other end of the control connection does not say hello: is it an ipcmark?");
-    PeerHello peer{text_field(message, "version"), text_field(message, "boot_id")};
+    PeerHello peer{text_field(message, "version"), text_field(message, "boot_id"), std::nullopt};
     if (number_field(message, "protocol") != protocol_version)
         throw RunError(
             fmt::format("the other end is ipcmark {} with control protocol {}, this one {} with {}: use the same "
                         "version on both ends",
                         peer.version, number_field(message, "protocol"), IPCMARK_VERSION, protocol_version));
+    if (message.contains("system"))
+        peer.system = system_from_json(object_field(message, "system"));
     return peer;
 }
 

@@ -3,7 +3,10 @@
 
 #include "run/control_channel.hpp"
 
+#include <ipcmark/document.hpp>
+
 #include <chrono>
+#include <optional>
 #include <stop_token>
 #include <string>
 
@@ -14,11 +17,13 @@ namespace ipcmark {
 // results.
 struct PeerHello {
     std::string version;
-    std::string boot_id; // the same on both ends: they share a clock
+    std::string boot_id;              // the same on both ends: they share a clock
+    std::optional<SystemInfo> system; // of a server: its machine
 };
 
 // The two halves of it. The client speaks first: a server answers the hello of the client that it is going to serve.
 void say_hello(ControlChannel& channel);
+void answer_hello(ControlChannel& channel);
 // Throws RunError for what is no hello, or one of another protocol version, naming both.
 [[nodiscard]] PeerHello read_hello(const boost::json::object& message);
 

@@ -54,7 +54,7 @@ std::unique_ptr<ControlChannel> WaitingRoom::next_client() {
 bool WaitingRoom::has_said_hello(Guest& guest) {
     if (const auto message = guest.channel->receive(0ms)) {
         // Said in any case: the other side can then tell what does not fit.
-        say_hello(*guest.channel);
+        answer_hello(*guest.channel);
         static_cast<void>(read_hello(*message));
         guest.channel->limit_messages(ControlChannel::longest_message);
         return true;

@@ -215,3 +215,42 @@ def test_what_is_refused_between_two_machines_leaves_the_others(ipcmark, leftove
     assert measured["status"] == "Success"
     server.send_signal(signal.SIGTERM)
     assert server.wait(timeout=TIMEOUT_S) == 0
+
+
+def test_the_document_knows_both_machines(pair):
+    wrapper, boot_id = of_another_boot(pair.ipcmark.folder)
+    pair.server.wrapper += [
+        *wrapper,
+        "unshare",
+        "--uts",
+        "sh",
+        "-c",
+        'echo "$0" >/proc/sys/kernel/hostname && exec "$@"',
+    ]
+    pair.server.wrapper += ["the-server"]
+    server = pair.serve(f"tcp:0.0.0.0:{PORT}", "--once")
+    address = f"tcp:{pair.server.host}:{PORT}"
+    done = pair.connect(address, "-m", "tcp")
+    assert done.returncode == 0, done.stderr
+    metadata = pair.document()["metadata"]
+    ours, theirs = metadata["system_info"], metadata["server_system_info"]
+    assert metadata["control_address"] == address
+    assert (theirs["boot_id"], theirs["hostname"]) == (boot_id, "the-server")
+    assert ours["boot_id"] != boot_id and ours["hostname"] != "the-server"
+    own = {"boot_id", "hostname", "clock"}
+    assert {name: theirs[name] for name in theirs if name not in own} == {
+        name: ours[name] for name in ours if name not in own
+    }, "it is one machine after all"
+    assert server.wait(timeout=TIMEOUT_S) == 0
+
+
+def test_the_document_has_one_machine_where_there_is_one(ipcmark, leftovers):
+    metadata = ipcmark.measure("-m", "uds", "-i", 300, "-w", 10)["metadata"]
+    assert metadata["server_system_info"] is None and metadata["control_address"] is None
+    address = f"unix:{leftovers.folder}/meet"
+    server = ipcmark.start("serve", address, "--once")
+    done = ipcmark("connect", address, "-m", "uds", *QUICK, "-o", "r.json")
+    assert done.returncode == 0, done.stderr
+    metadata = json.loads((ipcmark.folder / "r.json").read_text())["metadata"]
+    assert metadata["server_system_info"] is None and metadata["control_address"] == address
+    assert server.wait(timeout=TIMEOUT_S) == 0

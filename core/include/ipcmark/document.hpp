@@ -167,7 +167,9 @@ struct ResultDocument {
     std::vector<std::string> command_line;
     std::vector<TestResult> results;
     SystemInfo system;
-    std::vector<Warning> warnings; // of the whole run
+    std::optional<std::string> control_address; // of a connect(), as the user writes it
+    std::optional<SystemInfo> server_system;    // of a connect() to another machine
+    std::vector<Warning> warnings;              // of the whole run
     bool interrupted = false;
     std::vector<OutputFailure> streaming_failures; // not part of the text forms
 };
