@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 namespace ipcmark {
@@ -231,13 +232,13 @@ private:
     void round_begun() noexcept override {
         awaited_ = this->next_;
         closing_ = false;
+        filled_ = false;
         overtime_ = Overtime(this->deadline_, this->settings_.overtime_ticks);
     }
 
     void received(std::size_t size) noexcept {
         // Back to back the end of one is the begin of the next, and what is too early cancels out.
-        const bool back_to_back = this->schedule_ == nullptr && this->delay_ticks_ == 0;
-        now_ = back_to_back ? Clock::now() : Clock::after_loads();
+        now_ = back_to_back() ? Clock::now() : Clock::after_loads();
         take(size);
         ++awaited_;
         this->cpus_.look();
@@ -247,7 +248,8 @@ private:
     }
 
     void take(std::size_t size) noexcept {
-        const std::uint64_t begin = stamps_[awaited_ % stamps_.size()];
+        // The end of one is the begin of the next, which may have to wait for room: that time is its own.
+        const std::uint64_t begin = std::exchange(stamps_[awaited_ % stamps_.size()], now_);
         if (!is_echo(rx_.data(), size, this->size_, begin, awaited_)) {
             ++this->slot_->corrupted;
             return;
@@ -269,19 +271,15 @@ private:
                     return need;
                 if (closing_)
                     continue;
-                // What fills the window follows no reply, and others may have had their turns since the round began.
-                if (this->next_ - this->first_ < stamps_.size())
-                    now_ = Clock::now();
-                if (this->schedule_ != nullptr)
-                    this->slot_->last_send_tick.store(now_, std::memory_order_relaxed);
-                stamps_[this->next_ % stamps_.size()] = now_;
-                write_envelope(this->tx_.data(), this->size_, now_, this->next_);
+                begin_message();
                 this->sending_ = true;
             }
             const auto status = this->calls_->try_send(this->endpoint(), this->tx_.data(), this->size_);
-            if (status == IPCMARK_WOULD_BLOCK)
+            if (status == IPCMARK_WOULD_BLOCK) {
+                wait_for_room();
                 return Need{.directions =
                                 IPCMARK_POLL_TX | (awaited_ != this->next_ ? std::uint32_t{IPCMARK_POLL_RX} : 0U)};
+            }
             if (status != IPCMARK_OK)
                 return this->stop_with(status, "try_send");
             this->sending_ = false;
@@ -290,6 +288,31 @@ private:
             this->recorder_->sent(this->next_ - this->first_);
         }
     }
+
+    // A place of the window keeps the stamp of the message that has it, and then that of the moment at which it became
+    // free.
+    void begin_message() noexcept {
+        std::uint64_t& stamp = stamps_[this->next_ % stamps_.size()];
+        // What fills the window follows no reply, and others may have had their turns since the round began.
+        if (!filled_ && this->next_ - this->first_ < stamps_.size())
+            stamp = now_ = Clock::now();
+        else if (!back_to_back())
+            stamp = now_;
+        if (this->schedule_ != nullptr)
+            this->slot_->last_send_tick.store(stamp, std::memory_order_relaxed);
+        write_envelope(this->tx_.data(), this->size_, stamp, this->next_);
+    }
+
+    // The message in tx_ waits for room, and so do those behind it that have a place: they have all begun.
+    void wait_for_room() noexcept {
+        if (filled_ || !back_to_back())
+            return;
+        filled_ = true;
+        for (std::uint64_t behind = this->next_ + 1; behind < this->first_ + stamps_.size(); ++behind)
+            stamps_[behind % stamps_.size()] = stamps_[this->next_ % stamps_.size()];
+    }
+
+    [[nodiscard]] bool back_to_back() const noexcept { return this->schedule_ == nullptr && this->delay_ticks_ == 0; }
 
     // A need with a due tick while the next message must wait; else its stamp is in now_.
     Need wait_until_due() noexcept {
@@ -316,6 +339,7 @@ private:
     std::uint64_t now_ = 0; // the last stamp: the end of one round trip is the beginning of the next
     Overtime overtime_;
     bool closing_ = false;
+    bool filled_ = false; // the transport, if not the window: what has a place has begun
 };
 
 ReactorSettings reactor_settings(const LoopContext& context) noexcept {

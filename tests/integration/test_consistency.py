@@ -49,6 +49,16 @@ def test_littles_law_of_a_window(ipcmark, mechanism):
     assert 2.5 < product < 4.05
 
 
+def test_littles_law_of_a_window_that_the_transport_does_not_hold(ipcmark):
+    """What waits for room has begun: its place in the window has been free since the last reply."""
+    window = 256
+    document = ipcmark.measure("-m", "uds", "--async", "-s", "1K", "-i", 30_000, "--window", window, "--round-trip")
+    result = document["results"][0]["round_trip_results"]
+    product = result["latency"]["mean_ns"] * 1e-9 * result["throughput"]["messages_per_second"]
+    # See above.
+    assert 0.8 < product / window < 1.01
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_littles_law_of_endpoints_that_end_at_different_moments(ipcmark, mode):
     """By a count some are done long before others: no contradiction, but less than the load that was asked for."""
