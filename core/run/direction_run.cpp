@@ -223,9 +223,9 @@ private:
             return;
         }
         if (const auto limit = stall_limit(request_.client_job); idle() > limit) {
-            note_stuck(fmt::format("no message has moved for {}: module '{}' is stuck (a lost message, or a window or "
-                                   "message that does not fit its buffers, does that)",
-                                   format_duration(std::chrono::floor<std::chrono::seconds>(limit)), plan_.mechanism));
+            note_stuck(fmt::format("no message has moved for {}: module '{}' is stuck ({})",
+                                   format_duration(std::chrono::floor<std::chrono::seconds>(limit)), plan_.mechanism,
+                                   usual_cause()));
             return;
         }
         // A worker that was stopped moves nothing, which is no fault of the module's, and loses nothing: its messages
@@ -243,6 +243,18 @@ private:
 
     [[nodiscard]] std::string time_out_text() const {
         return fmt::format("the run took longer than its time-out of {}", format_duration(plan_.timeout));
+    }
+
+    // Of a run that is stuck. A blocking client fills the window before it receives; where the window is more than the
+    // buffers hold, both sides then wait in send.
+    [[nodiscard]] std::string usual_cause() const {
+        if (request_.direction == Direction::one_way || plan_.window == 1 || plan_.mode != Mode::blocking)
+            return "a lost message, or a message that does not fit its buffers, does that";
+        return fmt::format(
+            "buffers that hold fewer than the {} messages of the window do that, as both sides then wait "
+            "for room: give a smaller --window, a larger buffer ('ipcmark inspect {}' has its options), "
+            "or --async; or a message was lost",
+            plan_.window, plan_.mechanism);
     }
 
     // The module is not to blame for a worker that somebody has stopped.
