@@ -56,7 +56,9 @@ struct Reactor::State {
     std::vector<std::size_t> runnable;
     std::vector<std::size_t> under_way; // the one of them that is gone through: kept, so that no turn allocates
     std::size_t active = 0;
-    int wait_errno = 0; // a descriptor cannot be waited on any more: the loop ends
+    int wait_errno = 0;       // it cannot be waited any more: the loop ends
+    bool epoll_fails = false; // epoll itself, not a descriptor in it
+    bool has_pwait2 = true;
     bool timed = false; // some driver has waited for a moment: the loop looks at the clock
 
     [[nodiscard]] std::uint64_t now() const noexcept {
@@ -164,27 +166,44 @@ struct Reactor::State {
         return due;
     }
 
+    // As epoll_wait. A failure ends the loop, which would go round without an event for ever.
+    int wait(std::span<epoll_event> events, int timeout_ms) noexcept {
+        const int found = epoll_wait(epoll, events.data(), static_cast<int>(events.size()), timeout_ms);
+        if (found < 0 && errno != EINTR) {
+            wait_errno = errno;
+            epoll_fails = true;
+        }
+        return found;
+    }
+
+    int wait_for(std::span<epoll_event> events, std::uint64_t sleep_ns) noexcept {
+        if (has_pwait2) {
+            const timespec sleep{0, static_cast<long>(sleep_ns)};
+            const int found = epoll_pwait2(epoll, events.data(), static_cast<int>(events.size()), &sleep, nullptr);
+            if (found >= 0 || errno == EINTR)
+                return found;
+            // Kernels before 5.11 do not know it, nor do the filters of some containers, which have other errors for
+            // that.
+            has_pwait2 = false;
+        }
+        return wait(events, static_cast<int>(sleep_ns / 1'000'000));
+    }
+
     // Sleeps until an event, at most until a little before `due`; not at all while something is runnable.
-    int wait_for_events(std::span<epoll_event> events, std::uint64_t due) const noexcept {
-        const auto count = static_cast<int>(events.size());
+    int wait_for_events(std::span<epoll_event> events, std::uint64_t due) noexcept {
         if (runnable.size() == active)
             return 0; // nobody sleeps
         if (!runnable.empty())
-            return epoll_wait(epoll, events.data(), count, 0);
+            return wait(events, 0);
         // A sleep with an end costs the kernel a timer in every message. Without one a stop is seen at the next
         // message, or at the interrupt that follows it where no message comes.
         if (due == UINT64_MAX)
-            return epoll_wait(epoll, events.data(), count, -1);
+            return wait(events, -1);
         const std::uint64_t tick = now();
         const std::uint64_t left_ns = static_cast<std::int64_t>(due - tick) <= 0 ? 0 : settings.scale.to_ns(due - tick);
         if (left_ns <= wake_up_margin_ns)
-            return epoll_wait(epoll, events.data(), count, 0);
-        const timespec sleep{0, static_cast<long>(std::min(left_ns - wake_up_margin_ns, longest_sleep_ns))};
-        const int found = epoll_pwait2(epoll, events.data(), count, &sleep, nullptr);
-        // Kernels before 5.11 know only milliseconds.
-        return found >= 0 || errno != ENOSYS
-                   ? found
-                   : epoll_wait(epoll, events.data(), count, static_cast<int>(sleep.tv_nsec / 1'000'000));
+            return wait(events, 0);
+        return wait_for(events, std::min(left_ns - wake_up_margin_ns, longest_sleep_ns));
     }
 
     void step_due() noexcept {
@@ -294,8 +313,10 @@ void Reactor::run(std::span<EndpointDriver* const> drivers) {
             state.sleep_and_step();
     }
     if (state.wait_errno != 0)
-        throw RunError(fmt::format("a descriptor of the module cannot be waited on any more, which is the module's "
-                                   "fault: {}",
+        throw RunError(fmt::format("{}: {}",
+                                   state.epoll_fails ? "epoll_wait failed"
+                                                     : "a descriptor of the module cannot be waited on any more, which "
+                                                       "is the module's fault",
                                    std::strerror(state.wait_errno)));
 }
 

@@ -3,13 +3,24 @@
 #include "../catch.hpp"
 #include "measure/reactor.hpp"
 
+#include <ipcmark/run.hpp>
+
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
 #include <functional>
+#include <initializer_list>
 #include <vector>
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace {
@@ -78,6 +89,42 @@ void drive(WaitPolicy wait, std::vector<EndpointDriver*> drivers) {
     Reactor reactor(fake_calls, {wait, spin_ns, ClockKind::monotonic, TickScale{}}, drivers);
     reactor.run(drivers);
 }
+
+// From now on these system calls fail in this process, as the filters of old container runtimes fail what they do not
+// know. False where the system does not allow a filter.
+bool refuse(std::initializer_list<long> calls) {
+    std::vector<sock_filter> code{BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr))};
+    for (const long call : calls) {
+        code.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(call), 0, 1));
+        code.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM));
+    }
+    code.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+    const sock_fprog program{static_cast<unsigned short>(code.size()), code.data()};
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+enum class Ended { well, badly, not_allowed };
+
+// What becomes of `work` in a process of its own, in which these system calls fail. One that hangs is ended.
+Ended ended_without(std::initializer_list<long> calls, const std::function<bool()>& work) {
+    const pid_t child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        alarm(60);
+        if (!refuse(calls))
+            _exit(static_cast<int>(Ended::not_allowed));
+        _exit(static_cast<int>(work() ? Ended::well : Ended::badly));
+    }
+    int status = 0;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    return WIFEXITED(status) ? static_cast<Ended>(WEXITSTATUS(status)) : Ended::badly;
+}
+
+#ifdef SYS_epoll_wait
+constexpr auto all_waits = {long{SYS_epoll_wait}, long{SYS_epoll_pwait}, long{SYS_epoll_pwait2}};
+#else
+constexpr auto all_waits = {long{SYS_epoll_pwait}, long{SYS_epoll_pwait2}};
+#endif
 
 constexpr Need wait_to_receive{.directions = IPCMARK_POLL_RX};
 constexpr Need go_on{.runnable = true};
@@ -184,6 +231,42 @@ TEST_CASE("an adaptive reactor goes round the endpoints without the system, and 
     drive(WaitPolicy::adaptive, {&patient});
     CHECK(endpoint.armed == 1);
     CHECK(MonotonicClock::now() - begin >= spin_ns);
+}
+
+TEST_CASE("where a container refuses the finer wait, events are seen all the same", "[reactor]") {
+    const Ended ended = ended_without({SYS_epoll_pwait2}, [] {
+        FakeEndpoint endpoint;
+        int turns = 0;
+        FakeDriver driver(endpoint, [&] {
+            if (++turns == 2)
+                return done;
+            endpoint.ring();
+            return Need{.directions = IPCMARK_POLL_RX, .due_tick = UINT64_MAX / 4}; // not in this life
+        });
+        drive(WaitPolicy::block, {&driver});
+        return turns == 2;
+    });
+    if (ended == Ended::not_allowed)
+        WARN("not tested: this system allows no seccomp filter");
+    else
+        CHECK(ended == Ended::well);
+}
+
+TEST_CASE("where nothing can be waited for, the loop ends and says so", "[reactor]") {
+    const Ended ended = ended_without(all_waits, [] {
+        FakeEndpoint endpoint;
+        FakeDriver driver(endpoint, [] { return Need{.directions = IPCMARK_POLL_RX, .due_tick = UINT64_MAX / 4}; });
+        try {
+            drive(WaitPolicy::block, {&driver});
+        } catch (const RunError& error) {
+            return std::strstr(error.what(), "epoll_wait failed: Operation not permitted") != nullptr;
+        }
+        return false;
+    });
+    if (ended == Ended::not_allowed)
+        WARN("not tested: this system allows no seccomp filter");
+    else
+        CHECK(ended == Ended::well);
 }
 
 } // namespace
