@@ -47,7 +47,7 @@ UniqueFd checked(int descriptor, const char* what) {
 
 } // namespace
 
-Interrupt::Interrupt() {
+Interrupt::Interrupt(std::chrono::nanoseconds same_signal_for) : same_signal_for_(same_signal_for) {
     const sigset_t watched = signals_to_watch();
     signals_ = checked(::signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK), "a signalfd");
     end_ = checked(::eventfd(0, EFD_CLOEXEC), "an eventfd");
@@ -84,8 +84,9 @@ void Interrupt::handle(int signal) {
         signal_workers(SIGCONT);
     } else if (received_ == 0) {
         received_ = signal;
+        received_at_ = std::chrono::steady_clock::now();
         source_.request_stop();
-    } else {
+    } else if (std::chrono::steady_clock::now() - received_at_ >= same_signal_for_) {
         ::_exit(exit_by_signal(signal));
     }
 }

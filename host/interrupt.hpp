@@ -4,6 +4,7 @@
 #include "run/unique_fd.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <stop_token>
 #include <thread>
 
@@ -11,14 +12,15 @@
 
 namespace ipcmark::host {
 
-// While it lives, the first SIGINT, SIGTERM or SIGHUP asks for a stop, and the second ends the process at once with
-// 128 + the signal's number; and a stop from the terminal stops the workers, too, until the program goes on. To be made
-// before any other thread, by the thread that ends it, once at a time in a process. Children started meanwhile inherit
-// these signals as blocked unless they are started with a mask of their own.
+// While it lives, the first SIGINT, SIGTERM or SIGHUP asks for a stop, and a later one ends the process at once with
+// 128 + the signal's number. What comes within `same_signal_for` of the first is no second one: timeout(1) and others
+// send theirs to the process and then to its whole group. And a stop from the terminal stops the workers, too, until
+// the program goes on. To be made before any other thread, by the thread that ends it, once at a time in a process.
+// Children started meanwhile inherit these signals as blocked unless they are started with a mask of their own.
 class Interrupt {
 public:
     // Throws RunError.
-    Interrupt();
+    explicit Interrupt(std::chrono::nanoseconds same_signal_for = std::chrono::seconds(1));
     ~Interrupt();
     Interrupt(const Interrupt&) = delete;
     Interrupt& operator=(const Interrupt&) = delete;
@@ -33,6 +35,8 @@ private:
     void watch();
     void handle(int signal);
 
+    const std::chrono::nanoseconds same_signal_for_;
+    std::chrono::steady_clock::time_point received_at_; // the watcher's own
     sigset_t mask_before_{};
     UniqueFd signals_;
     UniqueFd end_;
