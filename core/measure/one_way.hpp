@@ -110,22 +110,35 @@ public:
         return stop_->load(std::memory_order_relaxed) == 0;
     }
 
-    // Before a message shorter than the envelope is sent: its stamp, with room in the ring.
-    void post_stamp(std::uint64_t sequence, std::uint64_t stamp) noexcept {
+    // Whether there is a place for the stamp of this message, which one shorter than the envelope needs.
+    [[nodiscard]] bool has_room(std::uint64_t sequence) noexcept {
+        if (stamps_.empty() || sequence - consumed_ < stamp_ring_entries) [[likely]]
+            return true;
+        consumed_ = context_->settings.loopback ? sequence : server_->consumed.load(std::memory_order_acquire);
+        return sequence - consumed_ < stamp_ring_entries;
+    }
+
+    // Of who waits for room: the receiver may need this CPU to go on.
+    void give_way() const noexcept {
+        if (wait_ == WaitPolicy::spin)
+            spin_pause();
+        else
+            sched_yield();
+    }
+
+    // Before a message shorter than the envelope is sent: its stamp, as soon as there is room for it. False: the run
+    // is over.
+    [[nodiscard]] bool post_stamp(std::uint64_t sequence, std::uint64_t stamp) noexcept {
         if (stamps_.empty()) [[likely]]
-            return;
-        while (sequence - consumed_ >= stamp_ring_entries)
+            return true;
+        while (!has_room(sequence))
             [[unlikely]] {
-                consumed_ = context_->settings.loopback ? sequence : server_->consumed.load(std::memory_order_acquire);
                 if (stop_->load(std::memory_order_relaxed) != 0)
-                    break;
-                // The receiver may need this CPU to go on.
-                if (wait_ == WaitPolicy::spin)
-                    spin_pause();
-                else
-                    sched_yield();
+                    return false;
+                give_way();
             }
         stamps_[sequence % stamp_ring_entries].store(stamp, std::memory_order_relaxed);
+        return true;
     }
 
     void sent(std::uint64_t count) noexcept { slot_->sent.store(count, std::memory_order_relaxed); }
@@ -193,7 +206,8 @@ public:
                 CpuTracker& cpus) {
         next = first;
         for (std::uint64_t stamp = 0; next != last && source.next(next, stamp);) {
-            source.post_stamp(next, stamp);
+            if (!source.post_stamp(next, stamp)) [[unlikely]]
+                break;
             if (const LoopEnd end = send(next, stamp); end.status != IPCMARK_OK) [[unlikely]]
                 return end;
             ++next;
@@ -232,11 +246,12 @@ public:
                 CpuTracker& cpus) {
         next = first;
         for (std::uint64_t stamp = 0; next != last && source.next(next, stamp);) {
-            const std::size_t count = static_cast<std::size_t>(std::min<std::uint64_t>(messages_.size(), last - next));
-            for (std::size_t at = 0; at < count; ++at) {
-                source.post_stamp(next + at, stamp);
-                write_envelope(memory_.data() + at * size_, size_, stamp, next + at);
-            }
+            const std::size_t most = static_cast<std::size_t>(std::min<std::uint64_t>(messages_.size(), last - next));
+            std::size_t count = 0;
+            for (; count < most && source.post_stamp(next + count, stamp); ++count)
+                write_envelope(memory_.data() + count * size_, size_, stamp, next + count);
+            if (count == 0) [[unlikely]]
+                break;
             if (const LoopEnd end = send_all(count); end.status != IPCMARK_OK) [[unlikely]]
                 return end;
             next += count;
@@ -283,7 +298,8 @@ public:
                 CpuTracker& cpus) {
         next = first;
         for (std::uint64_t stamp = 0; next != last && source.next(next, stamp);) {
-            source.post_stamp(next, stamp);
+            if (!source.post_stamp(next, stamp)) [[unlikely]]
+                break;
             std::uint8_t* out = nullptr;
             if (const auto status = port_.begin_send(out); status != IPCMARK_OK) [[unlikely]]
                 return {status, "loan"};

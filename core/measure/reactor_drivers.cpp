@@ -154,19 +154,28 @@ public:
             return this->step_end();
         for (unsigned turn = 0; turn < turn_limit; ++turn) {
             if (!this->sending_) {
-                if (this->next_ == this->last_)
-                    return Need{.done = true};
-                if (const std::uint64_t due = due_tick(); due != 0) {
-                    if (due >= this->deadline_ || this->stop_asked())
+                if (!stamped_) {
+                    if (this->next_ == this->last_)
                         return Need{.done = true};
-                    if (static_cast<std::int64_t>(due - Clock::now()) > 0)
-                        return Need{.due_tick = due};
+                    if (const std::uint64_t due = due_tick(); due != 0) {
+                        if (due >= this->deadline_ || this->stop_asked())
+                            return Need{.done = true};
+                        if (static_cast<std::int64_t>(due - Clock::now()) > 0)
+                            return Need{.due_tick = due};
+                    }
+                    if (!source_.next(this->next_, stamp_))
+                        return Need{.done = true};
+                    stamped_ = true;
                 }
-                std::uint64_t stamp = 0;
-                if (!source_.next(this->next_, stamp))
+                // The other endpoints have their turns while this one waits for its receiver.
+                if (!source_.has_room(this->next_) && !this->stop_asked()) {
+                    source_.give_way();
+                    return Need{.runnable = true};
+                }
+                if (!source_.post_stamp(this->next_, stamp_))
                     return Need{.done = true};
-                source_.post_stamp(this->next_, stamp);
-                write_envelope(this->tx_.data(), this->size_, stamp, this->next_);
+                stamped_ = false;
+                write_envelope(this->tx_.data(), this->size_, stamp_, this->next_);
                 this->sending_ = true;
             }
             const auto status = this->calls_->try_send(this->endpoint(), this->tx_.data(), this->size_);
@@ -186,13 +195,18 @@ public:
     }
 
 private:
-    void round_begun() noexcept override { source_.begin(this->first_, this->deadline_, this->schedule_, 0); }
+    void round_begun() noexcept override {
+        source_.begin(this->first_, this->deadline_, this->schedule_, 0);
+        stamped_ = false;
+    }
 
     [[nodiscard]] std::uint64_t due_tick() const noexcept {
         return this->schedule_ != nullptr ? this->schedule_->due(this->next_ - this->first_) : this->not_before_;
     }
 
     StreamSource<Clock> source_;
+    std::uint64_t stamp_ = 0;
+    bool stamped_ = false; // the next message has begun: its stamp is in stamp_
 };
 
 template <class Clock> class RoundTripDriver : public ClientDriver<Clock> {

@@ -476,6 +476,8 @@ private:
 
     void close_workers() {
         if (cause_.found() || stop_asked_) {
+            // For a loop that waits for its peer in no call that an interrupt could end.
+            memory_.header().stop.store(1, std::memory_order_relaxed);
             interrupt(server_);
             interrupt(client_);
             // One that was not told to connect yet has nothing to finish.

@@ -30,7 +30,10 @@ public:
         memory_.counts(Role::server, 0)[1] = 1;
         return "killed by signal 9";
     }
-    void kill() noexcept override { killed_ = true; }
+    void kill() noexcept override {
+        killed_ = true;
+        CHECK(memory_.header().stop.load() == 1);
+    }
 
 private:
     SlowToDie(ResultsMemory& memory, ControlPair pair)
