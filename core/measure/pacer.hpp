@@ -6,6 +6,7 @@
 #include <ipcmark/plan.hpp>
 
 #include <atomic>
+#include <cmath>
 #include <cstdint>
 #include <ctime>
 
@@ -28,6 +29,15 @@ struct Schedule {
         return base_tick + static_cast<std::uint64_t>((static_cast<wide_uint>(k) * interval_q16) >> 16);
     }
 };
+
+// Of an endpoint, one of so many that share the rate, as in Schedule. Rounded up from ticks that are not rounded
+// themselves, so that in a time there is no message more than the rate says.
+[[nodiscard]] inline std::uint64_t interval_q16_of(double rate_per_second, unsigned endpoints,
+                                                   const TickScale& scale) noexcept {
+    const long double ticks_per_second = 1e9L * 0x1p32L / static_cast<long double>(scale.ns_per_tick_q32);
+    const long double interval = ticks_per_second * endpoints / static_cast<long double>(rate_per_second);
+    return static_cast<std::uint64_t>(std::ceil(interval * 65536));
+}
 
 // When the clock ends a loop: a closed one at its deadline, with no time beyond it. Of an open one what was due in the
 // time of the run is sent however late, or a stall at its end would be left out of the percentiles; but a rate that

@@ -9,7 +9,6 @@
 #include <ipcmark/units.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <system_error>
 
 #include <fmt/format.h>
@@ -40,10 +39,7 @@ LoopSettings make_settings(const WorkerJob& job, const Module& module, const Tic
     settings.batch = job.batch;
     settings.delay_ticks = job.send_delay_ns == 0 ? 0 : scale.to_ticks(job.send_delay_ns);
     if (job.rate_per_second > 0) {
-        const double ticks_per_second = static_cast<double>(scale.to_ticks(1'000'000'000));
-        // Rounded up, so that no message more is due in a time than its rate says.
-        settings.interval_q16 =
-            static_cast<std::uint64_t>(std::ceil(ticks_per_second * job.endpoints / job.rate_per_second * 65536.0));
+        settings.interval_q16 = interval_q16_of(job.rate_per_second, job.endpoints, scale);
         settings.overtime_ticks =
             scale.to_ticks(static_cast<std::uint64_t>(std::chrono::nanoseconds(longest_overtime).count()));
         constexpr std::uint64_t to_wake_a_thread_ns = 100'000;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "../catch.hpp"
+#include "measure/loop_context.hpp"
 #include "measure/pacer.hpp"
 
 using namespace ipcmark;
@@ -10,6 +11,32 @@ TEST_CASE("a schedule does not drift, whatever its rate", "[pacer]") {
     CHECK(schedule.due(0) == 1000);
     const std::uint64_t after_a_day = schedule.due(3 * 86400) - 1000;
     CHECK(static_cast<double>(after_a_day) == Approx(86400e9).epsilon(1e-9));
+}
+
+TEST_CASE("in a time there are as many messages as the rate says, on whatever clock", "[pacer]") {
+    for (std::uint64_t hertz = 19'200'000; hertz < 4'000'000'000; hertz += 7'654'321) {
+        const TickScale scale{static_cast<std::uint64_t>(1e9 / static_cast<double>(hertz) * 0x1p32)};
+        for (const unsigned endpoints : {1U, 3U}) {
+            for (const std::uint64_t rate : {1U, 3U, 100U, 1000U}) {
+                const std::uint64_t seconds = 20;
+                const std::uint64_t end = scale.to_ticks(seconds * 1'000'000'000);
+                std::uint64_t due = 0;
+                for (unsigned endpoint = 0; endpoint < endpoints; ++endpoint) {
+                    LoopSettings settings;
+                    settings.endpoints = endpoints;
+                    settings.interval_q16 = interval_q16_of(static_cast<double>(rate), endpoints, scale);
+                    const Schedule schedule = schedule_of(settings, endpoint, 0);
+                    const std::uint64_t about = seconds * rate / endpoints;
+                    std::uint64_t k = about < 2 ? 0 : about - 2;
+                    while (schedule.due(k) < end)
+                        ++k;
+                    due += k;
+                }
+                INFO(hertz << " Hz, " << endpoints << " endpoints, " << rate << " messages per second");
+                REQUIRE(due == seconds * rate);
+            }
+        }
+    }
 }
 
 TEST_CASE("a closed loop is over at its deadline", "[pacer]") {
