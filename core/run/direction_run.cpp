@@ -480,7 +480,7 @@ private:
             memory_.header().stop.store(1, std::memory_order_relaxed);
             interrupt(server_);
             interrupt(client_);
-            // One that was not told to connect yet has nothing to finish.
+            // While they are set up there is nothing to keep.
             wait_until_finished(interrupted_at_ + (measuring_ ? obey_limit : set_up_obey_limit));
         }
         leaving_ = true;

@@ -226,9 +226,10 @@ private:
         changed_.notify_all();
     }
 
+    // Until an interrupt at the latest: what it waits for may then never come.
     template <class T> T wait_for(const std::optional<T>& field) {
         std::unique_lock lock(mutex_);
-        changed_.wait(lock, [&] { return field.has_value() || leaving_.has_value(); });
+        changed_.wait(lock, [&] { return field.has_value() || interrupts_asked_ != 0 || leaving_.has_value(); });
         if (!field)
             throw RunError("the coordinator ended the run");
         return *field;

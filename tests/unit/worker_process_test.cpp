@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "catch.hpp"
+#include "fixture_path.hpp"
+#include "measure/results_memory.hpp"
+#include "run/worker_job.hpp"
 #include "run/worker_process.hpp"
 
 #include <chrono>
@@ -38,4 +41,25 @@ TEST_CASE("a worker that is ended is dead and reaped, also one that is stopped",
     CHECK(kill(worker.pid(), 0) != 0);
     CHECK(worker.ended() == "killed by signal 9 (Killed)");
     worker.end(); // nothing more
+}
+
+TEST_CASE("a client that waits for an address does so until it is interrupted", "[worker]") {
+    const auto memory = ResultsMemory::create({}, RunClock{});
+    auto worker = WorkerProcess::spawn(memory.descriptor());
+    WorkerJob job;
+    job.role = Role::client;
+    job.module_path = fixture_path("none");
+    job.module_id = "fixture";
+    job.module_version = "1.2.3";
+    job.message_size = 64;
+    job.count = 1;
+    worker.channel().send({{"type", "job"}, {"job", job.to_json()}});
+    const auto complaint = worker.channel().receive(200ms);
+    INFO((complaint ? text_field(*complaint, "text") : ""));
+    REQUIRE_FALSE(complaint);
+    worker.channel().send({{"type", "interrupt"}});
+    const auto answer = worker.channel().receive(120s);
+    REQUIRE(answer);
+    CHECK(text_field(*answer, "type") == "error");
+    CHECK(text_field(*answer, "text") == "the coordinator ended the run");
 }
