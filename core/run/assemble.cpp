@@ -54,12 +54,16 @@ std::uint64_t sending_ticks_of(const AssembleInput& input) {
     return window.ticks();
 }
 
-// The schedule of so many messages, to the moment at which another one would be due: with one interval less, few
-// messages would have a rate above the one that was asked for.
-std::uint64_t schedule_ns(const AssembleInput& input, std::uint64_t messages) {
-    if (input.job->rate_per_second <= 0 || input.ended_early)
+// What so many messages take by the plan, to the moment at which another one would be due: with one interval or one
+// send delay less, few messages would have a rate above the one that was asked for.
+std::uint64_t planned_ns(const AssembleInput& input, std::uint64_t messages) {
+    const WorkerJob& job = *input.job;
+    if (input.ended_early)
         return 0;
-    return static_cast<std::uint64_t>(static_cast<double>(messages) / input.job->rate_per_second * 1e9);
+    if (job.rate_per_second > 0)
+        return static_cast<std::uint64_t>(static_cast<double>(messages) / job.rate_per_second * 1e9);
+    return static_cast<std::uint64_t>(static_cast<double>(messages) * static_cast<double>(job.send_delay_ns) /
+                                      job.endpoints);
 }
 
 Throughput throughput_of(const AssembleInput& input, Role recording, std::uint64_t messages) {
@@ -68,7 +72,7 @@ Throughput throughput_of(const AssembleInput& input, Role recording, std::uint64
     throughput.total_bytes = messages * input.job->message_size;
     throughput.duration_ns =
         std::max(input.memory->scale().to_ns(window_of(input, recording, {0, input.job->endpoints}).ticks()),
-                 schedule_ns(input, messages));
+                 planned_ns(input, messages));
     if (throughput.duration_ns == 0)
         return throughput;
     const double seconds = static_cast<double>(throughput.duration_ns) / 1e9;

@@ -27,7 +27,8 @@ CheckVerdict verdict(bool good) {
 
 // Little's law: the mean number of messages in a system is the rate at which they leave times the mean time that they
 // stay. In a closed loop that number is known: endpoints times window.
-// Each endpoint has a span of its own: with several, some end before others. In a send delay nothing is outstanding.
+// Each endpoint has a span of its own: with several, some end before others. In a send delay nothing is outstanding,
+// and the one that would follow the last message is in the window only.
 AuditCheck littles_law(const DirectionResult& result, const TestPlan& plan, const AuditInput& input) {
     AuditCheck check{"littles-law", 0, "0.95 to 1.05 (mean round trip x rate / outstanding)",
                      CheckVerdict::not_applicable};
@@ -38,7 +39,8 @@ AuditCheck littles_law(const DirectionResult& result, const TestPlan& plan, cons
     const double in_round_trips_ns =
         result.latency.histogram.mean_ns() * static_cast<double>(result.throughput.total_messages);
     const double span_ns =
-        (plan.concurrency == 1 ? static_cast<double>(result.throughput.duration_ns) : input.endpoint_spans_ns) -
+        (plan.concurrency == 1 && plan.send_delay.count() == 0 ? static_cast<double>(result.throughput.duration_ns)
+                                                               : input.endpoint_spans_ns) -
         input.endpoint_pauses_ns;
     check.value = span_ns > 0 ? in_round_trips_ns / span_ns / plan.window : 0;
     const double slack = plan.concurrency == 1 ? 0.05 : 0.2;

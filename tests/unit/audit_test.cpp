@@ -109,8 +109,9 @@ TEST_CASE("a round trip agrees with its rate, the pauses between messages left o
     for (int message = 0; message < 1000; ++message)
         result.latency.histogram.record(10'000);
     result.throughput.total_messages = 1000;
-    result.throughput.duration_ns = 1000 * 10'000 + 999 * 1'000'000;
+    result.throughput.duration_ns = 1000 * 1'000'000; // to the moment at which another one would be due
     AuditInput input;
+    input.endpoint_spans_ns = 1000 * 10'000 + 999 * 1'000'000;
     input.plan = &plan;
     input.clock = &clock;
     input.endpoint_pauses_ns = 999e6;
