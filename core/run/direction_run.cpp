@@ -147,8 +147,12 @@ private:
     }
 
     void start_workers() {
-        server_.link = request_.make_server ? request_.make_server(memory_) : std::make_unique<LocalWorker>(memory_);
+        // Another program is asked last: what it has begun could not be taken back if the client cannot be started.
+        if (!request_.make_server)
+            server_.link = std::make_unique<LocalWorker>(memory_);
         client_.link = std::make_unique<LocalWorker>(memory_);
+        if (request_.make_server)
+            server_.link = request_.make_server(memory_);
         server_.link->channel().send({{"type", "job"}, {"job", request_.server_job.to_json()}});
         client_.link->channel().send({{"type", "job"}, {"job", request_.client_job.to_json()}});
     }

@@ -17,6 +17,7 @@
 #include <ipcmark/units.hpp>
 
 #include <algorithm>
+#include <new>
 #include <optional>
 
 #include <fmt/format.h>
@@ -181,18 +182,32 @@ private:
             request.make_server = [this, &request](ResultsMemory& memory) {
                 return make_server_(memory, request.server_job);
             };
-        if (streaming_) {
-            streaming_->begin_test(index, names_of(request.client_job), test.message_size_bytes, request.direction);
-            request.streaming = &*streaming_;
-        }
         try {
-            DirectionOutcome outcome = run_direction(request);
+            DirectionOutcome outcome = start(request);
             remove_scratch_dir(scratch);
             return outcome;
         } catch (...) {
             remove_scratch_dir(scratch);
             throw;
         }
+    }
+
+    // What keeps a direction from being started is a failure of its test alone: what was measured before is kept.
+    DirectionOutcome start(DirectionRequest& request) {
+        DirectionOutcome outcome;
+        try {
+            if (streaming_) {
+                streaming_->begin_test(request.test_index, names_of(request.client_job),
+                                       request.plan->message_size_bytes, request.direction);
+                request.streaming = &*streaming_;
+            }
+            return run_direction(request);
+        } catch (const RunError& error) {
+            outcome.failure = error.what();
+        } catch (const std::bad_alloc&) {
+            outcome.failure = "out of memory in the process that starts the workers: ask for fewer endpoints";
+        }
+        return outcome;
     }
 
     enum class Ask { module, file };
