@@ -122,8 +122,13 @@ private:
             return result;
         }
         const auto begin = SteadyClock::now();
-        for (std::size_t number = 0; number < jobs.directions.size() && !stop_.stop_requested(); ++number) {
-            DirectionOutcome outcome = run_one(index, test, jobs, number);
+        for (std::size_t number = 0; number < jobs.directions.size(); ++number) {
+            DirectionOutcome outcome;
+            // A test of which a direction is missing is no success, however well the other went.
+            if (stop_.stop_requested())
+                outcome.failure = "interrupted before it began";
+            else
+                outcome = run_one(index, test, jobs, number);
             interrupted = interrupted || outcome.interrupted;
             if (outcome.module)
                 result.module = *outcome.module;

@@ -76,3 +76,19 @@ TEST_CASE("a module that cannot be asked for the names of its samples is a failu
     CHECK(document.results[0].failure);
     CHECK(document.results[1].failure);
 }
+
+TEST_CASE("a direction that a stop has left out is told of", "[plan-run]") {
+    const Plan plan = plan_of({test_of({Direction::one_way, Direction::round_trip})});
+    std::stop_source stop;
+    const auto document = run_all(
+        plan, fixture_path("none").string(),
+        [&](ResultsMemory&, const WorkerJob&) -> std::unique_ptr<WorkerLink> {
+            stop.request_stop();
+            throw RunError("gone");
+        },
+        stop.get_token());
+    CHECK(document.interrupted);
+    REQUIRE(document.results.size() == 1);
+    CHECK(document.results[0].failure == "one-way: gone; round trip: interrupted before it began");
+    CHECK(document.results[0].error_count == 2);
+}
