@@ -3,10 +3,11 @@
 
 #include "run/small_file.hpp"
 
+#include <ipcmark/module_kit/memory_room.hpp>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <limits>
 #include <set>
 #include <sstream>
 #include <string_view>
@@ -78,18 +79,6 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 17> arm_part
     {"0xc0 0xac4", "Ampere-1a"},
 }};
 
-// The limits in `file` of the group `path` and all above it.
-void lower_by_groups(std::optional<std::uint64_t>& lowest, const fs::path& mount, fs::path path, const char* file) {
-    path = path.relative_path();
-    while (true) {
-        if (const auto limit = number(read_small_file(mount / path / file)))
-            lowest = std::min(lowest.value_or(*limit), *limit);
-        if (path.empty())
-            return;
-        path = path.parent_path();
-    }
-}
-
 } // namespace
 
 std::string distribution(const Root& root) {
@@ -141,27 +130,10 @@ std::uint64_t memory_bytes(const Root& root) {
     return number(value_of(read_small_file(root / "proc/meminfo"), "MemTotal", ':')).value_or(0) * 1024;
 }
 
-std::uint64_t available_memory_bytes(const Root& root) {
-    const auto kib = number(value_of(read_small_file(root / "proc/meminfo"), "MemAvailable", ':'));
-    return kib ? *kib * 1024 : std::numeric_limits<std::uint64_t>::max();
-}
-
 std::optional<std::uint64_t> memory_limit_bytes(const Root& root) {
     std::optional<std::uint64_t> lowest;
-    std::istringstream lines(read_small_file(root / "proc/self/cgroup"));
-    for (std::string line; std::getline(lines, line);) {
-        const auto first = line.find(':');
-        const auto second = line.find(':', first + 1);
-        if (first == std::string::npos || second == std::string::npos)
-            continue;
-        const std::string controllers = line.substr(first + 1, second - first - 1);
-        const std::string group = line.substr(second + 1);
-        if (controllers.empty()) {
-            lower_by_groups(lowest, root / "sys/fs/cgroup", group, "memory.max");
-        } else if (("," + controllers + ",").find(",memory,") != std::string::npos) {
-            lower_by_groups(lowest, root / "sys/fs/cgroup/memory", group, "memory.limit_in_bytes");
-        }
-    }
+    for (const kit::MemoryGroup& group : kit::memory_groups(root.string()))
+        lowest = std::min(lowest.value_or(group.limit), group.limit);
     return lowest;
 }
 

@@ -20,8 +20,6 @@ using Root = std::filesystem::path;
 // Of the online CPUs; several different ones are joined by commas.
 [[nodiscard]] std::string governor(const Root& root);
 [[nodiscard]] std::uint64_t memory_bytes(const Root& root);
-// What new programs can have without swapping, by the kernel's estimate; unlimited where it tells none.
-[[nodiscard]] std::uint64_t available_memory_bytes(const Root& root);
 // The lowest limit of this process's control groups (v1 and v2), up to the root of the tree.
 [[nodiscard]] std::optional<std::uint64_t> memory_limit_bytes(const Root& root);
 [[nodiscard]] std::string boot_id(const Root& root);

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/message_memory.hpp"
 
-#include "run/environment_readers.hpp"
-
+#include <ipcmark/module_kit/memory_room.hpp>
 #include <ipcmark/run.hpp>
 
-#include <algorithm>
 #include <limits>
 
 #include <fmt/format.h>
@@ -43,8 +41,7 @@ void check_message_memory(const WorkerJob& job, bool loopback, Sides sides) {
     const Role other = job.role == Role::client ? Role::server : Role::client;
     if (sides == Sides::both && __builtin_add_overflow(needed, message_memory_bytes(job, other, loopback), &needed))
         needed = endless;
-    const std::uint64_t available =
-        std::min(environment::available_memory_bytes("/"), environment::memory_limit_bytes("/").value_or(endless));
+    const std::uint64_t available = kit::memory_room();
     if (needed <= available)
         return;
     const std::string batch = job.batch > 1 ? fmt::format(" in batches of {}", job.batch) : "";

@@ -2,12 +2,12 @@
 #include "memory.hpp"
 
 #include <ipcmark/module_kit/error.hpp>
+#include <ipcmark/module_kit/memory_room.hpp>
 #include <ipcmark/module_kit/system_value.hpp>
 
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <fstream>
 #include <string>
 
 #include <linux/memfd.h>
@@ -41,7 +41,7 @@ unsigned memfd_flags(Pages pages) {
 }
 
 void check_available(std::uint64_t bytes) {
-    const auto available = available_memory();
+    const auto available = kit::memory_room();
     if (bytes > available) {
         throw kit::Error(IPCMARK_NO_MEMORY,
                          "the rings of an endpoint take " + in_mib(bytes) + ", only " + in_mib(available) +
@@ -103,28 +103,6 @@ std::uint64_t page_size(Pages pages) {
         return 1024 * mib;
     }
     return static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-}
-
-std::uint64_t available_memory() {
-    std::uint64_t available = UINT64_MAX;
-    std::ifstream meminfo("/proc/meminfo");
-    for (std::string name, rest; meminfo >> name && std::getline(meminfo, rest);) {
-        if (name == "MemAvailable:") {
-            available = std::stoull(rest) * kib;
-            break;
-        }
-    }
-    // In a container the own group is the root of what one sees.
-    const auto limit_by_group = [&](const char* limit_file, const char* usage_file) {
-        const auto limit = kit::read_system_number(limit_file);
-        const auto usage = kit::read_system_number(usage_file);
-        if (limit && usage) {
-            available = std::min(available, *limit - std::min(*limit, *usage));
-        }
-    };
-    limit_by_group("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current");
-    limit_by_group("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes");
-    return available;
 }
 
 Memory Memory::make(std::uint64_t bytes, Pages pages, std::optional<unsigned> numa_node) {

@@ -52,7 +52,4 @@ private:
     std::span<std::byte> bytes_;
 };
 
-// Bytes that this process may still get: what the machine has left, or its control group if that is less.
-[[nodiscard]] std::uint64_t available_memory();
-
 } // namespace ipcmark::shm

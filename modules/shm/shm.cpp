@@ -4,6 +4,7 @@
 #include "greeting.hpp"
 
 #include <ipcmark/module_kit/local_rendezvous.hpp>
+#include <ipcmark/module_kit/memory_room.hpp>
 
 #include <memory>
 
@@ -43,7 +44,7 @@ struct Shm {
         const Settings settings(request.options());
         // The largest size with which the rings of all endpoints fit.
         const auto endpoints = std::max(request.endpoint_count, 1U);
-        const auto available = available_memory() / endpoints;
+        const auto available = kit::memory_room() / endpoints;
         auto size = std::uint64_t{1};
         while (memory_for(2 * size, endpoints) <= available) {
             size *= 2;

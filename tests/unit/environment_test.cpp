@@ -4,6 +4,8 @@
 #include "run/environment_readers.hpp"
 #include "temp_dir.hpp"
 
+#include <ipcmark/module_kit/memory_room.hpp>
+
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
@@ -13,6 +15,7 @@
 
 namespace fs = std::filesystem;
 namespace env = ipcmark::environment;
+namespace kit = ipcmark::kit;
 
 namespace {
 
@@ -28,6 +31,10 @@ public:
 private:
     TempDir folder_;
 };
+
+std::string path(const fs::path& root) {
+    return root.string();
+}
 
 } // namespace
 
@@ -86,9 +93,9 @@ TEST_CASE("memory and the limit of the control group") {
     FakeRoot root;
     root.file("proc/meminfo", "MemTotal:        8000000 kB\nMemFree: 1 kB\n");
     CHECK(env::memory_bytes(root) == 8'192'000'000);
-    CHECK(env::available_memory_bytes(root) == UINT64_MAX);
+    CHECK(kit::memory_room(path(root)) == UINT64_MAX);
     root.file("proc/meminfo", "MemTotal: 8000000 kB\nMemFree: 1 kB\nMemAvailable:   1000 kB\n");
-    CHECK(env::available_memory_bytes(root) == 1'024'000);
+    CHECK(kit::memory_room(path(root)) == 1'024'000);
 
     root.file("proc/self/cgroup", "0::/a/b\n").file("sys/fs/cgroup/a/b/memory.max", "max\n");
     CHECK_FALSE(env::memory_limit_bytes(root));
@@ -102,6 +109,35 @@ TEST_CASE("memory and the limit of the control group") {
         .file("sys/fs/cgroup/memory/x/memory.limit_in_bytes", "536870912\n")
         .file("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
     CHECK(env::memory_limit_bytes(old) == 536'870'912);
+}
+
+TEST_CASE("the room for more memory is what the tightest control group has left, besides the pages of files") {
+    FakeRoot root;
+    root.file("proc/meminfo", "MemTotal: 8000000 kB\nMemAvailable:   1000000 kB\n")
+        .file("proc/self/cgroup", "0::/a/b\n")
+        .file("sys/fs/cgroup/a/memory.max", "100000\n")
+        .file("sys/fs/cgroup/a/memory.current", "90000\n")
+        .file("sys/fs/cgroup/a/b/memory.max", "50000\n")
+        .file("sys/fs/cgroup/a/b/memory.current", "30000\n");
+    CHECK(kit::memory_room(path(root)) == 10'000);
+    root.file("sys/fs/cgroup/a/memory.stat", "anon 1\nactive_file 40000\ninactive_file 1000\nfile 41000\n");
+    CHECK(kit::memory_room(path(root)) == 20'000);
+    root.file("sys/fs/cgroup/a/b/memory.current", "60000\n");
+    CHECK(kit::memory_room(path(root)) == 0);
+
+    FakeRoot old;
+    old.file("proc/self/cgroup", "4:memory:/x\n0::/\n")
+        .file("sys/fs/cgroup/memory/x/memory.limit_in_bytes", "5000\n")
+        .file("sys/fs/cgroup/memory/x/memory.usage_in_bytes", "4000\n")
+        .file("sys/fs/cgroup/memory/x/memory.stat", "inactive_file 7\ntotal_inactive_file 100\n");
+    CHECK(kit::memory_room(path(old)) == 1'100);
+
+    // Of a container, whose group is the root of what it sees.
+    FakeRoot inside;
+    inside.file("proc/self/cgroup", "0::/outside\n")
+        .file("sys/fs/cgroup/memory.max", "5000\n")
+        .file("sys/fs/cgroup/memory.current", "1000\n");
+    CHECK(kit::memory_room(path(inside)) == 4'000);
 }
 
 TEST_CASE("kinds of container") {

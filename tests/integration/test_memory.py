@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A control group with little memory: what does not fit is told before or in the run, never by the program's death."""
+
+import contextlib
+import json
+import uuid
+from pathlib import Path
+
+import pytest
+
+MIB = 1 << 20
+CGROUPS = Path("/sys/fs/cgroup")
+
+
+@contextlib.contextmanager
+def memory_group(limit):
+    """A control group of that many bytes, as a wrapper that runs a command in it; skips where none can be made."""
+    version_1 = (CGROUPS / "memory" / "memory.limit_in_bytes").exists()
+    group = (CGROUPS / "memory" if version_1 else CGROUPS) / f"ipcmark-test-{uuid.uuid4().hex[:8]}"
+    try:
+        if not version_1:
+            (CGROUPS / "cgroup.subtree_control").write_text("+memory")
+        group.mkdir()
+    except OSError as error:
+        pytest.skip(f"no control group can be made here: {error}")
+    try:
+        if version_1:
+            (group / "memory.limit_in_bytes").write_text(str(limit))
+        else:
+            (group / "memory.max").write_text(str(limit))
+            with contextlib.suppress(OSError):
+                (group / "memory.swap.max").write_text("0")
+        yield ["sh", "-c", f'echo $$ > {group}/cgroup.procs; exec "$@"', "sh"]
+    finally:
+        group.rmdir()
+
+
+@pytest.fixture
+def small_group():
+    with memory_group(60 * MIB) as wrapper:
+        yield wrapper
+
+
+@pytest.mark.parametrize("how", [["--direct"], []])
+def test_rings_above_the_limit_of_the_group_are_refused(ipcmark, small_group, how):
+    done = ipcmark("run", "-m", "shm", "-s", "14M", "-i", 3, "-w", 0, "--one-way", *how, wrapper=small_group)
+    assert done.returncode == 2, done.stderr
+    assert len(done.stderr.splitlines()) == 1 and "the memory that is available" in done.stderr
+
+
+def test_messages_above_the_limit_of_the_group_are_refused(ipcmark, small_group):
+    done = ipcmark("run", "-m", "uds", "-s", "16M", "-i", 3, "-w", 0, wrapper=small_group)
+    assert done.returncode == 2, done.stderr
+    assert len(done.stderr.splitlines()) == 1 and "ask for smaller messages" in done.stderr
+
+
+@pytest.mark.skipif(len(Path("/proc/swaps").read_text().splitlines()) > 1, reason="there is swap: nobody is killed")
+def test_a_worker_is_killed_before_the_program_that_has_the_results(ipcmark, small_group):
+    """The rings fit, and the messages of both sides beside them do not."""
+    done = ipcmark(
+        "run",
+        "-m",
+        "shm",
+        "-s",
+        "8500K",
+        "-i",
+        3,
+        "-w",
+        0,
+        "--one-way",
+        "--blocking",
+        "-o",
+        "r.json",
+        wrapper=small_group,
+    )
+    assert done.returncode == 1, done.stderr
+    assert "killed by signal 9" in done.stderr
+    status = json.loads((ipcmark.folder / "r.json").read_text())["results"][0]["status"]
+    assert "killed by signal 9" in json.dumps(status)
