@@ -5,9 +5,10 @@
 
 #include <atomic>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
+#include <new>
 #include <span>
-#include <vector>
 
 namespace ipcmark {
 
@@ -88,19 +89,35 @@ private:
     std::uint64_t received_ = 0;
 };
 
-// Where the warm-up records: the same code on memory that is thrown away.
+// Where the warm-up records: the same code on memory that is thrown away. As in results memory, only the pages that it
+// writes to are there.
 class WarmupRecorder {
 public:
     explicit WarmupRecorder(TickScale scale, bool open_loop)
-        : slot_(std::make_unique<Slot>()), counts_(HistogramLayout::bucket_count),
-          uncorrected_(open_loop ? HistogramLayout::bucket_count : 0),
-          recorder_(*slot_, counts_, uncorrected_, scale, {}) {}
+        : slot_(std::make_unique<Slot>()), counts_(zeros()), uncorrected_(open_loop ? zeros() : nullptr),
+          recorder_(*slot_, span_of(counts_), span_of(uncorrected_), scale, {}) {}
     [[nodiscard]] Recorder& recorder() noexcept { return recorder_; }
 
 private:
+    struct Free {
+        void operator()(std::uint64_t* counts) const noexcept { std::free(counts); }
+    };
+    using Counts = std::unique_ptr<std::uint64_t, Free>;
+
+    // Without writing to them, which a vector would do.
+    static Counts zeros() {
+        Counts counts(static_cast<std::uint64_t*>(std::calloc(HistogramLayout::bucket_count, sizeof(std::uint64_t))));
+        if (!counts)
+            throw std::bad_alloc();
+        return counts;
+    }
+    static std::span<std::uint64_t> span_of(const Counts& counts) noexcept {
+        return {counts.get(), counts ? HistogramLayout::bucket_count : 0};
+    }
+
     std::unique_ptr<Slot> slot_;
-    std::vector<std::uint64_t> counts_;
-    std::vector<std::uint64_t> uncorrected_;
+    Counts counts_;
+    Counts uncorrected_;
     Recorder recorder_;
 };
 

@@ -160,6 +160,22 @@ std::span<std::uint64_t> ResultsMemory::uncorrected_counts(Role role, unsigned e
             HistogramLayout::bucket_count};
 }
 
+std::vector<std::uint64_t> ResultsMemory::copy_of(std::span<const std::uint64_t> counts) const {
+    std::vector<std::uint64_t> copy(counts.size());
+    const auto from = reinterpret_cast<const std::byte*>(counts.data()) - reinterpret_cast<const std::byte*>(header_);
+    for (std::size_t done = 0; done < counts.size_bytes();) {
+        const ssize_t got = pread(descriptor_, reinterpret_cast<std::byte*>(copy.data()) + done,
+                                  counts.size_bytes() - done, static_cast<off_t>(from) + static_cast<off_t>(done));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            throw RunError(fmt::format("cannot read the results memory: {}",
+                                       got < 0 ? std::strerror(errno) : "it is shorter than it was made"));
+        done += static_cast<std::size_t>(got);
+    }
+    return copy;
+}
+
 std::span<std::atomic<std::uint64_t>> ResultsMemory::stamps(unsigned endpoint) const noexcept {
     if (shape_.has_stamp_rings == 0)
         return {};

@@ -173,7 +173,8 @@ DirectionResult assemble_result(const AssembleInput& input) {
     AuditInput facts;
     for (unsigned endpoint = 0; endpoint < input.job->endpoints; ++endpoint) {
         const Slot& slot = input.memory->slot(recording, endpoint);
-        result.latency.histogram.merge(histogram_of(input.memory->counts(recording, endpoint), slot.latency));
+        result.latency.histogram.merge(
+            histogram_of(input.memory->copy_of(input.memory->counts(recording, endpoint)), slot.latency));
         facts.received_by_counter += slot.received.load(memory_order_relaxed);
         facts.backwards += slot.backwards;
         facts.endpoint_spans_ns += static_cast<double>(
@@ -184,7 +185,7 @@ DirectionResult assemble_result(const AssembleInput& input) {
         if (!uncorrected.empty() && slot.uncorrected.max_ns != 0) {
             if (!result.latency.uncorrected)
                 result.latency.uncorrected.emplace();
-            result.latency.uncorrected->merge(histogram_of(uncorrected, slot.uncorrected));
+            result.latency.uncorrected->merge(histogram_of(input.memory->copy_of(uncorrected), slot.uncorrected));
         }
     }
     const Histogram& histogram = result.latency.histogram;

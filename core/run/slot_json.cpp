@@ -66,7 +66,7 @@ boost::json::array server_slots_to_json(const ResultsMemory& memory) {
             {"migrations", slot.usage.migrations},
             {"cpus_used", cpus},
             {"max_resident_bytes", slot.max_resident_bytes},
-            {"counts", sparse(memory.counts(Role::server, endpoint))},
+            {"counts", sparse(memory.copy_of(memory.counts(Role::server, endpoint)))},
         });
     }
     return slots;

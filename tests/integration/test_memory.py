@@ -77,3 +77,13 @@ def test_a_worker_is_killed_before_the_program_that_has_the_results(ipcmark, sma
     assert "killed by signal 9" in done.stderr
     status = json.loads((ipcmark.folder / "r.json").read_text())["results"][0]["status"]
     assert "killed by signal 9" in json.dumps(status)
+
+
+def test_many_endpoints_take_no_more_memory_at_their_end(ipcmark):
+    """What each endpoint's results could take, had they all possible latencies, is 260 KB."""
+    with memory_group(100 * MIB) as wrapper:
+        command = ["run", "-m", "uds", "-s", 64, "-i", 5000, "-w", 0, "-c", 500, "--one-way", "--async", "-o", "r.json"]
+        done = ipcmark(*command, wrapper=wrapper)
+        assert done.returncode == 0, done.stderr
+    result = json.loads((ipcmark.folder / "r.json").read_text())["results"][0]["one_way_results"]
+    assert result["latency"]["total_samples"] == 5000
