@@ -78,8 +78,11 @@ std::string scalar(const std::string& where, const std::string& key, const YAML:
 // {type: seqpacket, tcp: {nodelay: false}} to type=seqpacket, tcp.nodelay=false
 void flatten(const std::string& where, const std::string& key, const std::string& prefix, const YAML::Node& node,
              std::vector<std::string>& values) {
+    std::set<std::string> seen;
     for (const auto& entry : node) {
         const auto name = prefix + scalar(where, key, entry.first);
+        if (!seen.insert(name).second)
+            throw UsageError(fmt::format("{}: '{}' is given twice in '{}'", where, name, key));
         if (entry.second.IsMap() && prefix.empty())
             flatten(where, key, name + ".", entry.second, values);
         else
@@ -114,8 +117,11 @@ RunSettings read_mapping(const Place& place, const YAML::Node& node) {
     for (const auto& entry : node) {
         const auto where = place.at(entry.first);
         const auto key = scalar(where, "key", entry.first);
-        if (key == tests_key && !place.in_test)
+        if (key == tests_key && !place.in_test) {
+            if (!seen.insert(key).second)
+                throw UsageError(fmt::format("{}: '{}' is given twice; write all tests in one list", where, key));
             continue;
+        }
         if (find_run_option(key) == nullptr)
             refuse_key(where, key, place.in_test);
         apply(where, key, values_of(where, key, entry.second), place.in_test, seen, settings);
@@ -124,14 +130,19 @@ RunSettings read_mapping(const Place& place, const YAML::Node& node) {
 }
 
 Suite read_yaml(const std::string& file, std::istream& text) {
-    YAML::Node root;
+    std::vector<YAML::Node> documents;
     try {
-        root = YAML::Load(text);
+        documents = YAML::LoadAll(text);
     } catch (const YAML::Exception& error) {
         throw UsageError(fmt::format("{}:{}: {}", file, error.mark.line + 1, error.msg));
     }
-    if (!root.IsDefined() || root.IsNull())
+    if (documents.size() > 1)
+        throw UsageError(fmt::format("{}:{}: a second document begins here, and a suite is one: take out the '---' or "
+                                     "'...' before it, or write two files",
+                                     file, documents[1].Mark().line + 1));
+    if (documents.empty() || documents.front().IsNull())
         throw UsageError(fmt::format("{}: the file is empty", file));
+    const YAML::Node& root = documents.front();
     Suite suite;
     suite.top = read_mapping({file, false}, root);
     if (const auto tests = root[tests_key]; tests.IsDefined()) {

@@ -134,3 +134,17 @@ TEST_CASE("what is wrong in a suite is named with its line") {
     CHECK_THAT(run_error("--suite /dev/zero"), Contains("it is not text"));
     CHECK_THAT(suite_error("async: true\nblocking: true\n"), StartsWith("suite.yaml:2: blocking contradicts --async"));
 }
+
+TEST_CASE("nothing in a suite is passed over") {
+    CHECK_THAT(suite_error("tests:\n  - one-way: true\nsize: 64\ntests:\n  - round-trip: true\n"),
+               StartsWith("suite.yaml:4: 'tests' is given twice"));
+    CHECK_THAT(suite_error("size: 64\nsize: 64\n"), StartsWith("suite.yaml:2: 'size' is given twice"));
+    CHECK_THAT(suite_error("tests:\n  - {size: 64, size: 1K}\n"), StartsWith("suite.yaml:2: 'size' is given twice"));
+    CHECK_THAT(suite_error("module-option: {type: stream, type: datagram}\n"),
+               StartsWith("suite.yaml:1: 'type' is given twice in 'module-option'"));
+    CHECK_THAT(suite_error("module-option:\n  uds: {type: stream, type: datagram}\n"),
+               StartsWith("suite.yaml:1: 'uds.type' is given twice"));
+    CHECK_THAT(suite_error("size: 64\n---\nsize: 1K\n"), StartsWith("suite.yaml:3: a second document"));
+    CHECK_THAT(suite_error("size: 64\n...\nsize: 1K\n"), StartsWith("suite.yaml:3: a second document"));
+    CHECK(suite_of("---\nsize: 64\n...\n# the end\n").plan.tests.size() == 1);
+}
