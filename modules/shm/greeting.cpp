@@ -100,7 +100,7 @@ bool holds_slots(const Layout::Ring& ring, std::uint64_t piece, std::uint64_t fi
 } // namespace
 
 Greeting plan(const kit::EndpointRequest& request, const Settings& settings, std::uint32_t endpoints) {
-    if (request.max_message_size > std::uint64_t{1} << 46 ||
+    if (request.max_message_size > largest_message ||
         request.in_flight > (std::uint64_t{1} << 56) / request.max_message_size) {
         throw kit::Error(IPCMARK_NO_MEMORY, "messages of " + std::to_string(request.max_message_size) + " bytes, " +
                                                 std::to_string(request.in_flight) +
@@ -183,12 +183,34 @@ Greeting read_greeting(std::span<const std::byte> payload, const kit::EndpointRe
 }
 
 std::uint64_t memory_for(std::uint64_t message_size, std::uint32_t endpoints) {
-    if (message_size > std::uint64_t{1} << 46) {
+    if (message_size > largest_message) {
         return UINT64_MAX;
     }
     const auto records = records_of(0, message_size, true);
     return control_size + 2 * std::max(chosen_size(records, 0, endpoints, shares_of_threads),
                                        chosen_size(records, 0, endpoints, shares_of_polled));
+}
+
+std::uint64_t memory_of_rings(std::uint64_t buffer_size) {
+    return control_size + 2 * round_up(buffer_size, page_size(Pages::base));
+}
+
+std::uint64_t least_memory_for(std::uint64_t message_size) {
+    if (message_size > largest_message) {
+        return UINT64_MAX;
+    }
+    return memory_of_rings(least_capacity(records_of(0, message_size, true), messages_if_unknown) + largest_granule);
+}
+
+std::uint64_t messages_in_ring(std::uint64_t buffer_size, std::uint64_t message_size) {
+    const auto records = records_of(message_size, message_size, false);
+    std::uint64_t fit = 1; // a larger message crosses in pieces
+    for (auto step = buffer_size / records.per_message; step != 0; step /= 2) {
+        while (least_capacity(records, fit + step) + largest_granule <= buffer_size) {
+            fit += step;
+        }
+    }
+    return fit;
 }
 
 } // namespace ipcmark::shm

@@ -22,6 +22,7 @@ namespace {
 
 constexpr std::uint64_t kib = 1024;
 constexpr std::uint64_t mib = 1024 * kib;
+constexpr unsigned node_count = 1024; // that the kernel can have
 
 std::string in_mib(std::uint64_t bytes) {
     return std::to_string(bytes / mib + (bytes % mib != 0 ? 1 : 0)) + " MiB";
@@ -40,42 +41,22 @@ unsigned memfd_flags(Pages pages) {
     return flags;
 }
 
-void check_available(std::uint64_t bytes) {
-    const auto available = kit::memory_room();
-    if (bytes > available) {
-        throw kit::Error(IPCMARK_NO_MEMORY,
-                         "the rings of an endpoint take " + in_mib(bytes) + ", only " + in_mib(available) +
-                             " are available; use smaller messages, fewer endpoints or a smaller "
-                             "buffer-size",
-                         ENOMEM);
-    }
-}
+struct HugePages {
+    std::string folder;
+    std::uint64_t usable;
+};
 
-void check_huge_pages(std::uint64_t bytes, Pages pages) {
-    const auto page = page_size(pages);
-    const auto wanted = bytes / page;
-    const auto folder = "/sys/kernel/mm/hugepages/hugepages-" + std::to_string(page / kib) + "kB/";
+HugePages huge_pages(Pages pages) {
+    auto folder = "/sys/kernel/mm/hugepages/hugepages-" + std::to_string(page_size(pages) / kib) + "kB/";
     const auto free = kit::read_system_number(folder + "free_hugepages").value_or(0);
     const auto reserved = kit::read_system_number(folder + "resv_hugepages").value_or(0);
-    const auto usable = free - std::min(free, reserved);
-    if (wanted > usable) {
-        const auto total = kit::read_system_number(folder + "nr_hugepages").value_or(0);
-        throw kit::Error(IPCMARK_LIMIT, "the rings of an endpoint take " + std::to_string(wanted) + " huge pages of " +
-                                            in_mib(page) + ", " + std::to_string(usable) +
-                                            " are free; get them with: echo " +
-                                            std::to_string(total + wanted - usable) + " > " + folder + "nr_hugepages");
-    }
+    return {std::move(folder), free - std::min(free, reserved)};
 }
 
 void bind_to_node(std::span<std::byte> bytes, unsigned node) {
+    check_node(node);
     constexpr unsigned bits = 8 * sizeof(unsigned long);
-    unsigned long mask[16] = {};
-    if (node >= bits * std::size(mask) ||
-        ::access(("/sys/devices/system/node/node" + std::to_string(node)).c_str(), F_OK) != 0) {
-        const auto online = kit::read_system_text("/sys/devices/system/node/online");
-        throw kit::Error(IPCMARK_BAD_ARGUMENT, "there is no NUMA node " + std::to_string(node) +
-                                                   "; those of this machine: " + online.value_or("none"));
-    }
+    unsigned long mask[node_count / bits] = {};
     mask[node / bits] = 1UL << (node % bits);
     if (::syscall(SYS_mbind, bytes.data(), bytes.size(), MPOL_BIND, mask, bits * std::size(mask), 0) != 0) {
         kit::throw_errno("bind the memory to NUMA node " + std::to_string(node));
@@ -105,11 +86,43 @@ std::uint64_t page_size(Pages pages) {
     return static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
-Memory Memory::make(std::uint64_t bytes, Pages pages, std::optional<unsigned> numa_node) {
+std::uint64_t memory_room(Pages pages) {
+    return pages == Pages::base ? kit::memory_room() : huge_pages(pages).usable * page_size(pages);
+}
+
+std::optional<std::string> lack_of_memory(std::uint64_t bytes, std::uint32_t endpoints, Pages pages) {
+    const auto whose = endpoints > 1 ? std::to_string(endpoints) + " endpoints" : std::string("an endpoint");
+    const auto page = page_size(pages);
+    const auto wanted = (bytes + page - 1) / page; // of each endpoint
     if (pages == Pages::base) {
-        check_available(bytes);
-    } else {
-        check_huge_pages(bytes, pages);
+        const auto room = memory_room(pages);
+        if (bytes <= room / endpoints) {
+            return std::nullopt;
+        }
+        return "the rings of " + whose + " take " + in_mib(bytes * endpoints) + ", only " + in_mib(room) +
+               " are available; use smaller messages, fewer endpoints or a smaller buffer-size";
+    }
+    const auto [folder, usable] = huge_pages(pages);
+    if (wanted <= usable / endpoints) {
+        return std::nullopt;
+    }
+    const auto total = kit::read_system_number(folder + "nr_hugepages").value_or(0);
+    return "the rings of " + whose + " take " + std::to_string(wanted * endpoints) + " huge pages of " + in_mib(page) +
+           ", " + std::to_string(usable) + " are free; get them with: echo " +
+           std::to_string(total + wanted * endpoints - usable) + " > " + folder + "nr_hugepages";
+}
+
+void check_node(unsigned node) {
+    if (node >= node_count || ::access(("/sys/devices/system/node/node" + std::to_string(node)).c_str(), F_OK) != 0) {
+        const auto online = kit::read_system_text("/sys/devices/system/node/online");
+        throw kit::Error(IPCMARK_BAD_ARGUMENT, "there is no NUMA node " + std::to_string(node) + "; this machine has " +
+                                                   online.value_or("none"));
+    }
+}
+
+Memory Memory::make(std::uint64_t bytes, Pages pages, std::optional<unsigned> numa_node) {
+    if (const auto lack = lack_of_memory(bytes, 1, pages)) {
+        throw pages == Pages::base ? kit::Error(IPCMARK_NO_MEMORY, *lack, ENOMEM) : kit::Error(IPCMARK_LIMIT, *lack);
     }
     Memory memory;
     memory.descriptor_.reset(::memfd_create("ipcmark", memfd_flags(pages)));

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <utility>
 
 namespace ipcmark::shm {
@@ -16,6 +17,15 @@ namespace ipcmark::shm {
 enum class Pages : std::uint64_t { base, huge_2m, huge_1g };
 
 [[nodiscard]] std::uint64_t page_size(Pages pages);
+
+// Bytes of such pages that this process may still get.
+[[nodiscard]] std::uint64_t memory_room(Pages pages);
+
+// Why so many bytes for each of so many endpoints cannot be had, and what to do about it; nothing if they can.
+[[nodiscard]] std::optional<std::string> lack_of_memory(std::uint64_t bytes, std::uint32_t endpoints, Pages pages);
+
+// Throws kit::Error if this machine has no such NUMA node.
+void check_node(unsigned node);
 
 // A memfd, mapped, all of it resident, so that no page fault falls into a measurement. It has no name, so nothing can
 // be left behind and no limit of /dev/shm applies. Its size is sealed, so that no peer can cut it off under the other.

@@ -4,8 +4,8 @@
 #include "greeting.hpp"
 
 #include <ipcmark/module_kit/local_rendezvous.hpp>
-#include <ipcmark/module_kit/memory_room.hpp>
 
+#include <algorithm>
 #include <memory>
 
 namespace ipcmark::shm {
@@ -42,21 +42,43 @@ struct Shm {
 
     static void limits(const kit::ListenRequest& request, ipcmark_limits& out) {
         const Settings settings(request.options());
-        // The largest size with which the rings of all endpoints fit.
+        if (settings.numa_node) {
+            check_node(*settings.numa_node);
+        }
         const auto endpoints = std::max(request.endpoint_count, 1U);
-        const auto available = kit::memory_room() / endpoints;
+        const bool given = settings.buffer_size != 0;
+        const auto memory_of = [&](std::uint64_t size) {
+            return given                           ? memory_of_rings(settings.buffer_size)
+                   : settings.pages == Pages::base ? memory_for(size, endpoints)
+                                                   : least_memory_for(size);
+        };
+        if (const auto lack = lack_of_memory(memory_of(1), endpoints, settings.pages)) {
+            throw kit::Error(IPCMARK_LIMIT, *lack);
+        }
+        if (given) {
+            // Messages that are copied cross in pieces, in any ring.
+            out.max_message_size = largest_message;
+            out.max_in_flight =
+                messages_in_ring(settings.buffer_size, std::max<std::uint64_t>(request.max_message_size, 1));
+            return;
+        }
+        // The largest size with which the rings of all endpoints fit.
+        const auto page = page_size(settings.pages);
+        const auto available = memory_room(settings.pages) / endpoints / page * page;
         auto size = std::uint64_t{1};
-        while (memory_for(2 * size, endpoints) <= available) {
+        while (memory_of(2 * size) <= available) {
             size *= 2;
         }
         for (auto step = size / 2; step != 0; step /= 2) {
-            if (memory_for(size + step, endpoints) <= available) {
+            if (memory_of(size + step) <= available) {
                 size += step;
             }
         }
         out.max_message_size = size;
-        const std::string reason = "the memory that is available, " + std::to_string(available >> 20) +
-                                   " MiB for each endpoint, holds two messages in each direction";
+        const auto* what = settings.pages == Pages::base ? "the memory that is available, "
+                                                         : "the memory of the huge pages that are free, ";
+        const std::string reason =
+            what + std::to_string(available >> 20) + " MiB for each endpoint, holds two messages in each direction";
         reason.copy(out.reason, sizeof out.reason - 1);
     }
     static std::unique_ptr<Endpoint> connect(std::span<const std::byte> address, const kit::EndpointRequest& request) {

@@ -3,6 +3,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 from descriptors import takes_all_descriptors
@@ -156,6 +157,31 @@ def test_huge_values_of_the_other_programs(ipcmark, ipc_benchmark, case):
     # Found before the server is looked for.
     address = f"unix:{ipcmark.folder}/nobody"
     assert_refused(ipcmark("connect", address, *arguments), "ipcmark", *parts)
+
+
+FREE_HUGE_PAGES = Path("/sys/kernel/mm/hugepages/hugepages-1048576kB/free_hugepages")
+
+RINGS = {
+    "node": (["-O", "numa-node=1000"], ["no NUMA node 1000", "this machine has"]),
+    "size": (["-O", "buffer-size=900G", "-c", 2], ["2 endpoints", "MiB", "available", "buffer-size"]),
+    "window": (["-O", "buffer-size=4K", "--window", 100, "--round-trip"], ["window 100", "2 messages in flight"]),
+    **(
+        {}
+        if FREE_HUGE_PAGES.exists() and int(FREE_HUGE_PAGES.read_text())
+        else {
+            "huge pages": (
+                ["-O", "huge-pages=1G", "-O", "buffer-size=64K"],
+                ["1 huge pages of 1024 MiB", "nr_hugepages"],
+            )
+        }
+    ),
+}
+
+
+@pytest.mark.parametrize("case", RINGS)
+def test_rings_that_cannot_be_made_are_found_before_anything_runs(ipcmark, case):
+    arguments, parts = RINGS[case]
+    assert_refused(ipcmark("run", "-m", "shm", "-i", 10, *arguments), "ipcmark", *parts)
 
 
 def test_huge_values_in_a_suite(ipcmark):

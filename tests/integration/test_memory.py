@@ -48,6 +48,13 @@ def test_rings_above_the_limit_of_the_group_are_refused(ipcmark, small_group, ho
     assert len(done.stderr.splitlines()) == 1 and "the memory that is available" in done.stderr
 
 
+def test_a_ring_that_was_asked_for_carries_messages_of_any_size(ipcmark, small_group):
+    """Those of a chosen ring would not fit."""
+    ring = ["-O", "buffer-size=64K"]
+    document = ipcmark.measure("-m", "shm", "-s", "10M", "-i", 3, "-w", 0, "--blocking", *ring, wrapper=small_group)
+    assert document["results"][0]["one_way_results"]["latency"]["total_samples"] == 3
+
+
 def test_messages_above_the_limit_of_the_group_are_refused(ipcmark, small_group):
     done = ipcmark("run", "-m", "uds", "-s", "16M", "-i", 3, "-w", 0, wrapper=small_group)
     assert done.returncode == 2, done.stderr
