@@ -29,6 +29,13 @@ std::string without_slash(std::string name) {
     return name.starts_with('/') ? name.substr(1) : name;
 }
 
+// A TMPDIR that is no folder is not needed by whoever gives a path.
+std::string default_socket_path() {
+    std::error_code error;
+    const auto folder = std::filesystem::temp_directory_path(error);
+    return ((error ? std::filesystem::path("/tmp") : folder) / "ipc_benchmark.sock").string();
+}
+
 ControlAddress address_for(const std::string& mechanism, const Arguments& arguments, const TestSettings& settings) {
     ControlAddress address;
     if (mechanism == "tcp") {
@@ -38,8 +45,7 @@ ControlAddress address_for(const std::string& mechanism, const Arguments& argume
     }
     if (mechanism == "uds") {
         address.kind = ControlAddress::Kind::unix_path;
-        const auto otherwise = std::filesystem::temp_directory_path() / "ipc_benchmark.sock";
-        address.path = text_or(arguments, "socket-path", otherwise.string());
+        address.path = text_or(arguments, "socket-path", default_socket_path());
         return address;
     }
     address.kind = ControlAddress::Kind::unix_abstract;

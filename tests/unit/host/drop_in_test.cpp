@@ -2,6 +2,9 @@
 #include "../catch.hpp"
 #include "request_of.hpp"
 
+#include <cstdlib>
+#include <string>
+
 using namespace ipcmark;
 using namespace ipcmark::host;
 using namespace std::chrono_literals;
@@ -92,6 +95,15 @@ TEST_CASE("the stand-alone ends meet where the predecessor's did") {
     CHECK(request.address->kind == ControlAddress::Kind::unix_abstract);
     CHECK(request.address->path == "ipc_benchmark_shm");
     CHECK(drop_in_of("--client -m pmq --message-queue-name q").address->path == "q");
+}
+
+TEST_CASE("the stand-alone ends meet where they are told to, whatever TMPDIR says") {
+    const char* const before = std::getenv("TMPDIR");
+    const std::string kept = before == nullptr ? "" : before;
+    ::setenv("TMPDIR", "/no/such/folder", 1);
+    CHECK(drop_in_of("--client --socket-path /tmp/x.sock").address->path == "/tmp/x.sock");
+    CHECK(drop_in_of("--client").address->path == "/tmp/ipc_benchmark.sock");
+    before == nullptr ? ::unsetenv("TMPDIR") : ::setenv("TMPDIR", kept.c_str(), 1);
 }
 
 TEST_CASE("the stand-alone ends take one mechanism") {
