@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <cstring>
 #include <fstream>
+#include <limits>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -26,6 +27,8 @@ namespace {
 
 // Far more than the largest plan has results; /dev/zero has no end.
 constexpr std::uint64_t largest_document = std::uint64_t{1} << 30;
+constexpr std::uint64_t largest_size = std::uint64_t{1} << 53; // every whole number up to it is one of a double
+constexpr std::uint64_t most_endpoints = std::numeric_limits<unsigned>::max();
 
 const json::object* object_in(const json::object& object, std::string_view key) {
     const json::value* value = object.if_contains(key);
@@ -47,6 +50,24 @@ std::optional<double> number_in(const json::object& object, std::string_view key
     if (value == nullptr || !value->is_number())
         return std::nullopt;
     return value->to_number<double>();
+}
+
+// A count that a test was run with. Throws UsageError if it is none.
+std::uint64_t count_in(const json::object& object, std::string_view key, std::uint64_t otherwise, std::uint64_t most) {
+    const std::optional<double> value = number_in(object, key);
+    if (!value)
+        return otherwise;
+    if (!(*value >= 0 && *value <= static_cast<double>(most)) || *value != std::floor(*value))
+        throw UsageError(fmt::format("\"{}\" is {}: it must be a whole number from 0 to {}", key, *value, most));
+    return static_cast<std::uint64_t>(*value);
+}
+
+bool is_finite(const json::value& value) {
+    if (const json::object* object = value.if_object())
+        return std::all_of(object->begin(), object->end(), [](const auto& entry) { return is_finite(entry.value()); });
+    if (const json::array* array = value.if_array())
+        return std::all_of(array->begin(), array->end(), is_finite);
+    return !value.is_double() || std::isfinite(value.get_double());
 }
 
 std::string text_in(const json::object& object, std::string_view key) {
@@ -189,6 +210,9 @@ public:
     Importer(std::string_view text, const std::string& name) {
         document_.name = name;
         const json::value root = parsed(text, name);
+        if (!is_finite(root))
+            throw UsageError(fmt::format("{} is not a result document: it has a number that is above {:g}", name,
+                                         std::numeric_limits<double>::max()));
         const json::object* object = root.if_object();
         // The output of a workflow step wraps the document.
         for (const char* wrapper : {"output_data", "benchmark_result"})
@@ -201,7 +225,7 @@ public:
             add_metadata(*metadata);
         for (const json::value& result : *results)
             if (const json::object* test = result.if_object())
-                add_test(*test);
+                add(*test);
     }
     ImportedDocument document() && { return std::move(document_); }
 
@@ -217,14 +241,22 @@ private:
                 document_.machine[key] = as_text(*value);
     }
 
+    void add(const json::object& test) {
+        try {
+            add_test(test);
+        } catch (const UsageError& error) {
+            throw UsageError(fmt::format("{} is not a result document: {}", document_.name, error.what()));
+        }
+    }
+
     void add_test(const json::object& test) {
         ImportedResult common;
         common.mechanism = text_in(test, "mechanism");
         static const json::object none;
         const json::object* found = object_in(test, "test_config");
         const json::object& config = found == nullptr ? none : *found;
-        common.message_size_bytes = static_cast<std::uint64_t>(number_in(config, "message_size").value_or(0));
-        common.concurrency = static_cast<unsigned>(number_in(config, "concurrency").value_or(1));
+        common.message_size_bytes = count_in(config, "message_size", 0, largest_size);
+        common.concurrency = static_cast<unsigned>(count_in(config, "concurrency", 1, most_endpoints));
         add_configuration(common, test, config);
         auto reason = failure_of(test);
         std::vector<std::pair<Direction, const json::object*>> done;

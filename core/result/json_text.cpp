@@ -4,6 +4,7 @@
 #include "result/valid_utf8.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 #include <string_view>
 
@@ -48,6 +49,10 @@ public:
 
 private:
     void print(double value) {
+        if (!std::isfinite(value)) { // JSON has no such number
+            text_ += "null";
+            return;
+        }
         const std::size_t begin = text_.size();
         fmt::format_to(std::back_inserter(text_), "{}", value);
         if (text_.find_first_of(".en", begin) == std::string::npos)

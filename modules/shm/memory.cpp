@@ -115,8 +115,8 @@ std::optional<std::string> lack_of_memory(std::uint64_t bytes, std::uint32_t end
 void check_node(unsigned node) {
     if (node >= node_count || ::access(("/sys/devices/system/node/node" + std::to_string(node)).c_str(), F_OK) != 0) {
         const auto online = kit::read_system_text("/sys/devices/system/node/online");
-        throw kit::Error(IPCMARK_BAD_ARGUMENT, "there is no NUMA node " + std::to_string(node) + "; this machine has " +
-                                                   online.value_or("none"));
+        throw kit::Error(IPCMARK_BAD_ARGUMENT, "there is no NUMA node " + std::to_string(node) +
+                                                   "; those of this machine: " + online.value_or("none"));
     }
 }
 

@@ -265,3 +265,17 @@ TEST_CASE("a test failed where it was run and not measured") {
     CHECK(rest.only_first.size() == 1);
     CHECK_FALSE(rest.any_regression());
 }
+
+TEST_CASE("numbers that cannot be are refused") {
+    CHECK(error_of(rusty_comms("mbps", 1)) == "no error");
+    const auto with = [](std::string text, const std::string& from, const std::string& to) {
+        return text.replace(text.find(from), from.size(), to);
+    };
+    const std::string good = rusty_comms("mbps", 1);
+    CHECK(error_of(with(good, "5000", "1e999")).find("a.json is not a result document: it has a number") == 0);
+    for (const char* size : {"-5", "1e300", "1.5"})
+        CHECK(error_of(with(good, "1024", size)).find("\"message_size\" is ") != std::string::npos);
+    for (const char* endpoints : {"-1", "5000000000"})
+        CHECK(error_of(with(good, "\"concurrency\": 1", fmt::format("\"concurrency\": {}", endpoints)))
+                  .find("\"concurrency\" is ") != std::string::npos);
+}

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "../document/sample_document.hpp"
 #include "catch.hpp"
+#include "result/json_text.hpp"
 #include "result/valid_utf8.hpp"
 
 #include <ipcmark/result.hpp>
 
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -199,4 +201,10 @@ TEST_CASE("a document without results is a document") {
     CHECK(at(read, "/results").as_array().empty());
     CHECK(at(read, "/summary/mechanisms").as_object().empty());
     CHECK(at(read, "/summary/fastest_mechanism").is_null());
+}
+
+TEST_CASE("a number that JSON does not have is null") {
+    constexpr double endless = std::numeric_limits<double>::infinity();
+    const boost::json::array numbers{1.5, endless, -endless, std::numeric_limits<double>::quiet_NaN()};
+    CHECK(result::to_text(numbers) == "[1.5, null, null, null]\n");
 }
