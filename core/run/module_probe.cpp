@@ -7,12 +7,15 @@
 
 #include <ipcmark/run.hpp>
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <optional>
 #include <span>
+#include <utility>
 
 #include <boost/json/array.hpp>
+#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 #include <poll.h>
 
@@ -25,6 +28,7 @@ constexpr auto tick = 100ms;
 static_assert(tick < PatientClock::longest_step);
 constexpr int most_crashes = 32; // of one module, before it is not asked again
 constexpr int no_results = -1;
+constexpr std::size_t piece_bytes = std::size_t{1} << 20;
 
 using Jobs = std::span<const WorkerJob* const>;
 
@@ -45,23 +49,23 @@ struct Question {
 // One worker and the jobs that it is asked about, until it has answered for all of them or for none any more.
 class Probe {
 public:
-    Probe(Jobs jobs, const Question& question) : worker_(WorkerProcess::spawn(no_results)), question_(question) {
-        boost::json::array list;
-        for (const WorkerJob* job : jobs)
-            list.push_back(job->to_json());
-        worker_.channel().send({{"type", "probe"}, {"jobs", list}, {"both_sides", question.sides == Sides::both}});
-    }
+    Probe(Jobs jobs, const Question& question)
+        : worker_(WorkerProcess::spawn(no_results)), left_(jobs), question_(question) {}
 
     // The answer about the next job; none if the worker has ended, or does not answer before the time is over or a
     // stop is asked for.
     std::optional<Objection> answer() {
+        if (expected_ == 0)
+            send_piece();
         for (PatientClock clock;; clock.look()) {
             // The state of the process is read first: what it said before it ended is then in the channel. A child of
             // it may hold the channel open.
             ended_ = worker_.ended();
             while (const auto message = worker_.channel().receive(0ms)) {
-                if (text_field(*message, "type") == "probed")
+                if (text_field(*message, "type") == "probed") {
+                    expected_ -= std::min<std::size_t>(expected_, 1);
                     return Objection{text_field(*message, "error"), refusal_of(number_field(*message, "refusal"))};
+                }
             }
             if (ended_ || clock.elapsed() >= answer_limit || question_.stop.stop_requested())
                 return std::nullopt;
@@ -79,7 +83,21 @@ public:
     void dismiss() { worker_.channel().send({{"type", "exit"}}); }
 
 private:
+    // Once all of the piece before it has been answered. All jobs of a large plan are too long for one message.
+    void send_piece() {
+        boost::json::array list;
+        for (std::size_t bytes = 0; !left_.empty() && bytes < piece_bytes; left_ = left_.subspan(1)) {
+            list.push_back(left_.front()->to_json());
+            bytes += boost::json::serialize(list.back()).size();
+        }
+        expected_ = list.size();
+        worker_.channel().send(
+            {{"type", "probe"}, {"jobs", std::move(list)}, {"both_sides", question_.sides == Sides::both}});
+    }
+
     WorkerProcess worker_;
+    Jobs left_;                // not sent yet
+    std::size_t expected_ = 0; // answers to what was sent
     const Question& question_;
     std::optional<std::string> ended_;
 };

@@ -162,7 +162,7 @@ def test_huge_values_of_the_other_programs(ipcmark, ipc_benchmark, case):
 FREE_HUGE_PAGES = Path("/sys/kernel/mm/hugepages/hugepages-1048576kB/free_hugepages")
 
 RINGS = {
-    "node": (["-O", "numa-node=1000"], ["no NUMA node 1000", "this machine has"]),
+    "node": (["-O", "numa-node=1000"], ["no NUMA node 1000", "those of this machine"]),
     "size": (["-O", "buffer-size=900G", "-c", 2], ["2 endpoints", "MiB", "available", "buffer-size"]),
     "window": (["-O", "buffer-size=4K", "--window", 100, "--round-trip"], ["window 100", "2 messages in flight"]),
     **(
@@ -182,6 +182,14 @@ RINGS = {
 def test_rings_that_cannot_be_made_are_found_before_anything_runs(ipcmark, case):
     arguments, parts = RINGS[case]
     assert_refused(ipcmark("run", "-m", "shm", "-i", 10, *arguments), "ipcmark", *parts)
+
+
+def test_a_plan_of_any_length_can_be_asked_about(ipcmark):
+    """What modules are asked is above the longest control message, 64 MiB."""
+    path = "x" * 100_000
+    done = ipcmark("run", "-m", "uds", "-i", 10, "-O", f"path={path}", "--repeat", 400)
+    assert done.returncode in (1, 2)
+    assert len(done.stderr.splitlines()) == 1 and "module uds: " in done.stderr and "socket path" in done.stderr
 
 
 def test_huge_values_in_a_suite(ipcmark):
