@@ -92,7 +92,7 @@ std::string modules_between_machines(const ModuleSearch& search) {
 }
 
 // Of tests whose module joins processes of one machine only: throws TestUsageError for the first one, or, with
-// OnError::go_on, notes that they cannot be done and throws where that leaves none.
+// OnError::go_on, notes that they cannot be done.
 void refuse_local_modules(const Plan& plan, std::vector<TestJobs>& tests) {
     std::map<std::string, bool> known; // by path
     std::string others;
@@ -109,13 +109,10 @@ void refuse_local_modules(const Plan& plan, std::vector<TestJobs>& tests) {
         test.refused = Objection{fmt::format("{} joins processes of one machine, and the server is on another one "
                                              "(their boot ids differ); modules that can: {}",
                                              job.module_id, others),
-                                 false};
+                                 Refusal::job};
         if (plan.on_error == OnError::stop)
             throw TestUsageError(index, test.refused->text);
     }
-    if (std::all_of(tests.begin(), tests.end(),
-                    [](const TestJobs& test) { return test.refused && !test.refused->failed; }))
-        throw TestUsageError(0, tests.front().refused->text);
 }
 
 // Throws TestUsageError for the first test whose option `host` cannot be had.
