@@ -3,18 +3,22 @@
 
 #include "host/run_options.hpp"
 #include "module/nearest_name.hpp"
+#include "run/unique_fd.hpp"
 
 #include <ipcmark/run.hpp>
+#include <ipcmark/units.hpp>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 #include <set>
 #include <sstream>
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 #include <yaml-cpp/yaml.h>
 
 namespace ipcmark::host {
@@ -22,6 +26,7 @@ namespace ipcmark::host {
 namespace {
 
 constexpr const char* tests_key = "tests";
+constexpr std::uint64_t longest_suite = std::uint64_t{64} << 20; // /dev/zero has no end
 
 struct Place {
     std::string file;
@@ -175,19 +180,23 @@ Suite read_toml(const std::string& file, std::istream& text) {
     return suite;
 }
 
-// A device has no end, and a program or a picture would be told of by a parser that does not know what it is reading.
-constexpr std::size_t largest_suite = std::size_t{1} << 24;
-
-std::string read_text(const std::string& file, std::istream& in) {
+// The text of a whole file, read here: a stream throws for what the system does not read. A device has no end, and a
+// program or a picture would be told of by a parser that does not know what it is reading.
+std::string text_of(const std::filesystem::path& file) {
+    const UniqueFd descriptor(open(file.c_str(), O_RDONLY | O_CLOEXEC));
     std::string text;
-    std::vector<char> piece(std::size_t{1} << 16);
-    while (in.read(piece.data(), static_cast<std::streamsize>(piece.size())), in.gcount() > 0) {
-        text.append(piece.data(), static_cast<std::size_t>(in.gcount()));
+    std::array<char, 65536> piece;
+    ssize_t got = descriptor ? 1 : -1;
+    while (got > 0 && (got = read(descriptor.get(), piece.data(), piece.size())) > 0) {
+        text.append(piece.data(), static_cast<std::size_t>(got));
         if (text.find('\0') != std::string::npos)
-            throw UsageError(fmt::format("{} is no suite file: it is not text", file));
-        if (text.size() > largest_suite)
-            throw UsageError(fmt::format("{} is no suite file: it is larger than 16 MiB", file));
+            throw UsageError(fmt::format("{} is no suite file: it is not text", file.string()));
+        if (text.size() > longest_suite)
+            throw UsageError(fmt::format("{} is no suite file: it is larger than {}", file.string(),
+                                         format_size_bytes(longest_suite)));
     }
+    if (got < 0)
+        throw UsageError(fmt::format("cannot read the suite file '{}': {}", file.string(), std::strerror(errno)));
     return text;
 }
 
@@ -197,11 +206,7 @@ Suite read_suite(const std::filesystem::path& file) {
     std::error_code ignored;
     if (std::filesystem::is_directory(file, ignored))
         throw UsageError(fmt::format("cannot read the suite file '{}': it is a folder", file.string()));
-    errno = 0;
-    std::ifstream in(file);
-    if (!in)
-        throw UsageError(fmt::format("cannot read the suite file '{}': {}", file.string(), std::strerror(errno)));
-    std::istringstream text(read_text(file.string(), in));
+    std::istringstream text(text_of(file));
     return file.extension() == ".toml" ? read_toml(file.string(), text) : read_yaml(file.string(), text);
 }
 

@@ -169,8 +169,8 @@ bool was_meant(const ModuleFile& file, const std::string& mechanism) {
     }
     const std::vector<std::string> names(ids.begin(), ids.end());
     if (names.empty())
-        throw UsageError(fmt::format("unknown mechanism '{}': no module was found; looked in {}", mechanism,
-                                     fmt::join(places, ", ")));
+        throw UsageError(fmt::format("unknown mechanism '{}': no module was found; looked in {}{}", mechanism,
+                                     fmt::join(places, ", "), place_doubt()));
     throw UsageError(fmt::format("unknown mechanism '{}'{} (there are: {})", mechanism, did_you_mean(mechanism, names),
                                  fmt::join(names, ", ")));
 }

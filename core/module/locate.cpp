@@ -18,6 +18,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* worker_name = "ipcmark-worker";
+constexpr const char* program_link = "/proc/self/exe";
+std::string own_file_doubt;
 
 struct Place {
     std::optional<fs::path> build_root; // of the build tree; not set: installed
@@ -30,12 +32,16 @@ fs::path own_folder() {
     Dl_info info{};
     link_map* map = nullptr;
     std::error_code error;
-    fs::path file = "/proc/self/exe"; // what the loader knows of the program itself is only argv[0]
+    fs::path file = program_link; // what the loader knows of the program itself is only argv[0]
     if (::dladdr1(reinterpret_cast<const void*>(&own_folder), &info, reinterpret_cast<void**>(&map), RTLD_DL_LINKMAP) !=
             0 &&
         map != nullptr && map->l_name != nullptr && *map->l_name != '\0')
         file = map->l_name;
     const fs::path real = fs::canonical(file, error);
+    if (error)
+        own_file_doubt =
+            fmt::format(" ({} cannot be read: {}; without it only the place of an installation is known{})",
+                        file.string(), error.message(), file == program_link ? ": mount /proc" : "");
     return error ? fs::path(IPCMARK_BINDIR) : real.parent_path();
 }
 
@@ -117,7 +123,8 @@ fs::path worker_program() {
     if (has_worker(place().libexecdir))
         return place().libexecdir / worker_name;
     throw RunError(fmt::format("the worker program {} is missing: it should be in {}; install ipcmark again",
-                               worker_name, place().libexecdir.string()));
+                               worker_name, place().libexecdir.string()) +
+                   own_file_doubt);
 }
 
 std::optional<fs::path> installed_module_dir() {
@@ -130,6 +137,11 @@ std::optional<fs::path> build_tree_module_dir() {
     if (!place().build_root)
         return {};
     return *place().build_root / "modules";
+}
+
+std::string place_doubt() {
+    (void)place();
+    return own_file_doubt;
 }
 
 } // namespace ipcmark

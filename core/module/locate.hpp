@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <string>
 
 namespace ipcmark {
 
@@ -15,5 +16,7 @@ namespace ipcmark {
 [[nodiscard]] std::optional<std::filesystem::path> installed_module_dir();
 // build/modules, whose subfolders each hold one module; not set when installed.
 [[nodiscard]] std::optional<std::filesystem::path> build_tree_module_dir();
+// Why the places above may be wrong, in brackets and with a space before it; empty where they are certain.
+[[nodiscard]] std::string place_doubt();
 
 } // namespace ipcmark

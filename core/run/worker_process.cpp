@@ -17,11 +17,14 @@
 #include <spawn.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 extern char** environ;
 
 namespace ipcmark {
 namespace {
+
+constexpr const char* null_device = "/dev/null";
 
 struct SpawnActions {
     posix_spawn_file_actions_t actions;
@@ -80,7 +83,7 @@ WorkerProcess WorkerProcess::spawn(int results_descriptor) {
     if (!control || (results_descriptor >= 0 && !results))
         throw RunError(fmt::format("cannot start a worker: {}{}", std::strerror(EMFILE), limit_remedy(EMFILE)));
     SpawnActions spawn;
-    posix_spawn_file_actions_addopen(&spawn.actions, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&spawn.actions, 0, null_device, O_RDONLY, 0);
     // Nothing that a module prints gets between the lines of the host's own output.
     posix_spawn_file_actions_adddup2(&spawn.actions, 2, 1);
     posix_spawn_file_actions_adddup2(&spawn.actions, control.get(), worker_control_fd);
@@ -103,6 +106,10 @@ WorkerProcess WorkerProcess::spawn(int results_descriptor) {
     char* arguments[] = {const_cast<char*>("ipcmark-worker"), nullptr};
     pid_t pid = -1;
     const int error = posix_spawn(&pid, program.c_str(), &spawn.actions, &spawn.attributes, arguments, environ);
+    if (error != 0 && access(null_device, R_OK) != 0) // the spawn does not say which file it did not find
+        throw RunError(fmt::format("cannot start a worker: {}, its standard input, cannot be opened: {}; this system "
+                                   "needs its /dev",
+                                   null_device, std::strerror(errno)));
     if (error != 0)
         throw RunError(fmt::format("cannot start the worker {}: {}{}", program, std::strerror(error),
                                    error == EAGAIN ? thread_remedy : limit_remedy(error)));

@@ -183,7 +183,11 @@ std::optional<unsigned> Memory::node() const {
 void Memory::map(std::uint64_t bytes) {
     void* const at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor_.get(), 0);
     if (at == MAP_FAILED) {
-        kit::throw_errno("map " + in_mib(bytes) + " of shared memory");
+        const int error = errno;
+        kit::throw_errno("map " + in_mib(bytes) + " of shared memory", error,
+                         error == ENOMEM ? "raise the limit of the address space with ulimit -v, or use smaller "
+                                           "messages, fewer endpoints or a smaller buffer-size"
+                                         : "");
     }
     bytes_ = {static_cast<std::byte*>(at), bytes};
 }

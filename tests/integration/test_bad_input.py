@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from descriptors import takes_all_descriptors
+from support import build_options
 
 LIMIT = 1 << 60
 
@@ -362,3 +363,31 @@ def test_too_few_descriptors(ipcmark, descriptors):
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert "Too many open files" in done.stderr and "ulimit -n" in done.stderr
+
+
+@pytest.mark.parametrize(("file", "reason"), [("/proc/self/mem", "Input/output error"), ("/dev/zero", "larger than")])
+def test_a_suite_file_that_cannot_be_read(ipcmark, file, reason):
+    assert_refused(ipcmark("run", "--suite", file), "ipcmark", "cannot read the suite file", file, reason)
+
+
+# The sanitizers cannot be without /proc.
+@pytest.mark.skipif(build_options()["b_sanitize"] != "none", reason="a build with sanitizers")
+@pytest.mark.parametrize(("folder", "missing", "code"), [("/proc", "/proc/self/exe", 2), ("/dev", "/dev/null", 1)])
+def test_an_empty_folder_of_the_system_is_named(ipcmark, folder, missing, code):
+    namespace = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
+    wrapper = [*namespace, "sh", "-c", f'mount -t tmpfs tmpfs {folder} && exec "$@"', "sh"]
+    done = ipcmark("run", "-m", "uds", "-i", 10, wrapper=wrapper)
+    assert done.returncode == code, done.stderr
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1 and missing in lines[0] and "cannot be" in lines[0], done.stderr
+
+
+@pytest.mark.parametrize("limit", ["ulimit -f", "ulimit -v"])
+@pytest.mark.skipif(build_options()["b_sanitize"] != "none", reason="sanitizers need all of the address space")
+def test_rings_above_a_limit_of_the_process_say_which(ipcmark, limit):
+    # The rings take more than that, and all else less.
+    size, blocks = ("16M", 40_000) if limit == "ulimit -f" else ("64M", 200_000)
+    wrapper = ["sh", "-c", f'{limit} {blocks}; exec "$@"', "sh"]
+    done = ipcmark("run", "-m", "shm", "-s", size, "-w", 0, "-i", 3, "--one-way", wrapper=wrapper)
+    assert done.returncode == 1, done.stderr
+    assert len(done.stderr.splitlines()) == 1 and "shared memory" in done.stderr and limit in done.stderr

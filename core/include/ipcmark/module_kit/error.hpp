@@ -43,6 +43,11 @@ inline std::string errno_text(int error) {
         if (hint.empty()) {
             hint = error == EMFILE ? "raise the limit with ulimit -n" : "raise the limit with sysctl fs.file-max";
         }
+    } else if (error == EFBIG) { // of shared memory, too
+        status = IPCMARK_LIMIT;
+        if (hint.empty()) {
+            hint = "raise the limit of the size of files with ulimit -f";
+        }
     }
     throw Error(status, "cannot " + action + ": " + errno_text(error) + (hint.empty() ? "" : "; " + hint), error);
 }
