@@ -479,7 +479,8 @@ private:
     // ------------------------------------------------------------------------------------------------ the end
 
     void close_workers() {
-        if (cause_.found() || stop_asked_) {
+        ended_early_ = cause_.found() || stop_asked_;
+        if (ended_early_) {
             // For a loop that waits for its peer in no call that an interrupt could end.
             memory_.header().stop.store(1, std::memory_order_relaxed);
             interrupt(server_);
@@ -546,7 +547,7 @@ private:
         input.module = outcome_.module ? &*outcome_.module : nullptr;
         input.peak_messages_per_second = watch_.peak_messages_per_second();
         input.server_cpus = request_.server_job.cpus;
-        input.ended_early = cause_.found() || stop_asked_;
+        input.ended_early = ended_early_;
         input.streaming_dropped = drain_ ? drain_->dropped() : 0;
         outcome_.failure = cause_.text();
         auto result = assemble_result(input);
@@ -591,6 +592,7 @@ private:
     bool out_of_time_ = false;
     std::optional<std::chrono::nanoseconds> stop_seen_at_;
     std::chrono::nanoseconds interrupted_at_{};
+    bool ended_early_ = false; // the measurement, whatever comes after it
     bool leaving_ = false;
     bool stop_told_ = false; // that a worker is stopped was logged
     DirectionOutcome outcome_;

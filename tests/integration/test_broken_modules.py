@@ -122,6 +122,18 @@ def test_a_module_that_hangs_in_close_does_not_hold_the_host_up(ipcmark):
     run(ipcmark, ["hang-in-close"], "--round-trip")  # within the time that is against hangs
 
 
+def test_a_module_that_hangs_after_the_measurement_leaves_it_whole(ipcmark):
+    """Of a run by duration nobody knows the count, only that it came to its end."""
+    done = ipcmark(
+        *["run", "--module-path", FIXTURES, "-m", "fixture-hang-in-close", *SHORT, "-d", "200ms", "--round-trip", "-q"],
+        *["-o", "r.json"],
+    )
+    assert done.returncode == 1
+    result = json.loads((ipcmark.folder / "r.json").read_text())["results"][0]
+    assert "hang-in-close" in result["status"]["Failure"]
+    assert not result["round_trip_results"]["partial"]
+
+
 def test_a_module_in_which_nothing_moves_is_stuck(ipcmark):
     done, document = run(ipcmark, ["too-small-for-the-window"], "--round-trip", "--window", 4)
     assert done.returncode == 1
