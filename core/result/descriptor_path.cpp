@@ -5,8 +5,6 @@
 #include <string>
 #include <system_error>
 
-#include <unistd.h>
-
 namespace ipcmark {
 
 namespace fs = std::filesystem;
@@ -34,7 +32,8 @@ std::optional<DescriptorPath> descriptor_path(const fs::path& path) {
             const auto [end, bad] = std::from_chars(name.data(), name.data() + name.size(), found.number);
             if (bad != std::errc() || end != name.data() + name.size() || found.number < 0)
                 return {};
-            found.own = folder.string().starts_with("/proc/" + std::to_string(::getpid()) + "/");
+            // Not by the number of the process: the /proc of another PID namespace has others.
+            found.own = folder == fs::canonical("/proc/self/fd", error) && !error;
             return found;
         }
         if (!fs::is_symlink(folder / at.filename(), error))

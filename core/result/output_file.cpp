@@ -116,6 +116,21 @@ bool is_regular(int descriptor) {
         fmt::format("cannot write {}: {} {}; remove it or name another file", path.string(), partial.string(), reason));
 }
 
+// Before `from` is copied over `to`: on a full disk what is there stays whole. Returns an errno, or 0.
+int make_room(int from, int to) {
+    struct stat wanted {};
+    struct stat there {};
+    if (::fstat(from, &wanted) != 0 || ::fstat(to, &there) != 0)
+        return errno;
+    if (wanted.st_size <= there.st_size)
+        return 0;
+    const int error = ::posix_fallocate(to, there.st_size, wanted.st_size - there.st_size);
+    if (error != ENOSPC && error != EDQUOT && error != EFBIG)
+        return 0; // as far as can be known
+    (void)::ftruncate(to, there.st_size);
+    return error;
+}
+
 // What a descriptor has locked, as long as this is there.
 class Lock {
 public:
@@ -139,7 +154,10 @@ bool is_at(int descriptor, const fs::path& path) {
 }
 
 // Opens, creates and locks NAME.partial, and empties it. -1 with errno where there can be none.
-int open_partial(const fs::path& path, const fs::path& partial) {
+int open_partial(const fs::path& path, const fs::path& partial, OutputFile::WhenBusy when_busy) {
+    using Clock = std::chrono::steady_clock;
+    // A document is written in a moment; a stream is not.
+    const auto limit = when_busy == OutputFile::WhenBusy::refuse ? Clock::time_point() : Clock::now() + 5s;
     for (;;) {
         const int descriptor = open_retrying(partial, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK, new_file_mode);
         if (descriptor < 0) {
@@ -156,6 +174,10 @@ int open_partial(const fs::path& path, const fs::path& partial) {
         }
         if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
             ::close(descriptor);
+            if (Clock::now() < limit) {
+                std::this_thread::sleep_for(10ms);
+                continue;
+            }
             throw UsageError(
                 fmt::format("cannot write {}: another run writes {}; wait for its end or name another file",
                             path.string(), partial.string()));
@@ -189,7 +211,7 @@ Target look_at(const fs::path& given, const fs::path& target) {
 
 } // namespace
 
-OutputFile::OutputFile(const fs::path& path) : path_(path), target_(path) {
+OutputFile::OutputFile(const fs::path& path, WhenBusy when_busy) : path_(path), target_(path) {
     if (const auto named = descriptor_path(path)) {
         open_descriptor(named->own ? named->number : -1);
         return;
@@ -209,7 +231,7 @@ OutputFile::OutputFile(const fs::path& path) : path_(path), target_(path) {
     if (target.kind == Target::Kind::regular && ::access(target_.c_str(), W_OK) != 0)
         refuse(path_, errno);
     written_ = partial_name(target_);
-    descriptor_ = open_partial(path_, written_);
+    descriptor_ = open_partial(path_, written_, when_busy);
     if (descriptor_ < 0) {
         const int error = errno;
         if (target.kind != Target::Kind::regular)
@@ -319,8 +341,10 @@ void OutputFile::commit() {
 
 void OutputFile::copy_to_target() {
     const int from = open_retrying(written_, O_RDONLY);
-    const int to = open_retrying(target_, O_WRONLY | O_TRUNC);
+    const int to = open_retrying(target_, O_WRONLY);
     int error = from < 0 || to < 0 ? errno : 0;
+    if (error == 0)
+        error = make_room(from, to);
     std::array<char, 65'536> block;
     for (ssize_t got = 0; error == 0 && (got = ::read(from, block.data(), block.size())) != 0;) {
         if (got < 0)
@@ -333,6 +357,8 @@ void OutputFile::copy_to_target() {
                 error = errno;
         }
     }
+    if (error == 0 && ::ftruncate(to, ::lseek(to, 0, SEEK_CUR)) != 0)
+        error = errno;
     ::close(from);
     if (::close(to) != 0 && error == 0)
         error = errno;
@@ -380,7 +406,8 @@ void check_output(const fs::path& path) {
 
 void write_output(const fs::path& path, std::string_view text) {
     try {
-        OutputFile file(path);
+        // Two runs may end at the same time: each has its document.
+        OutputFile file(path, OutputFile::WhenBusy::wait_a_little);
         try {
             file.append(text);
         } catch (const RunError&) {

@@ -14,8 +14,11 @@ namespace ipcmark {
 // Two runs never write one .partial. Not thread-safe.
 class OutputFile {
 public:
+    // What to do where another run writes the same .partial at this moment.
+    enum class WhenBusy { refuse, wait_a_little };
+
     // Throws UsageError naming the path and the reason.
-    explicit OutputFile(const std::filesystem::path& path);
+    explicit OutputFile(const std::filesystem::path& path, WhenBusy when_busy = WhenBusy::refuse);
     // Without commit(): keeps the .partial, or removes it where nothing was written.
     ~OutputFile();
     OutputFile(const OutputFile&) = delete;

@@ -241,6 +241,20 @@ def small_disk(ipcmark, size):
     return [*namespace, "sh", "-c", script, "sh"]
 
 
+def test_a_mounted_file_on_a_full_disk_keeps_what_is_in_it(ipcmark):
+    """A single file that is mounted into a container cannot be replaced: it is copied over, where there is room."""
+    (ipcmark.folder / "r.json").write_text("")
+    wrapper = small_disk(ipcmark, "64k")
+    wrapper[wrapper.index("-c") + 1] = (
+        "mount -t tmpfs -o size=64k tmpfs disk && echo old > disk/m.json && mount --bind disk/m.json r.json && "
+        'head -c 100k /dev/zero > disk/full 2>/dev/null; "$@"; code=$?; cat disk/m.json; exit $code'
+    )
+    done = ipcmark("run", "-m", "uds", "-i", 500, "-q", "-o", "r.json", wrapper=wrapper)
+    assert (done.returncode, done.stdout) == (1, "old\n"), done.stderr
+    assert "cannot write r.json: No space left on device" in done.stderr and "r.json.partial" in done.stderr
+    assert json.loads((ipcmark.folder / "r.json.partial").read_text())["results"]
+
+
 @pytest.mark.parametrize("output", ["--streaming-output-csv", "--streaming-output-json", "--streaming-output-ndjson"])
 def test_a_disk_that_fills_up_is_one_clear_line(ipcmark, output):
     done = ipcmark(

@@ -5,8 +5,10 @@
 
 #include <ipcmark/run.hpp>
 
+#include <chrono>
 #include <filesystem>
 #include <string>
+#include <thread>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -186,6 +188,16 @@ TEST_CASE("two runs do not write one file at the same time") {
         CHECK(contains(error_of<UsageError>([&] { const OutputFile second(folder / "s.csv"); }), "another run writes"));
         CHECK(text_of(folder / "s.csv.partial") == "first");
         first.commit();
+    }
+    // Of two that end together each has its document.
+    {
+        OutputFile first(folder / "r.json");
+        first.append("first");
+        std::thread second([&] { write_output(folder / "r.json", "second"); });
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        first.commit();
+        second.join();
+        CHECK(text_of(folder / "r.json") == "second");
     }
     OutputFile third(folder / "s.csv");
     third.append("third");
