@@ -192,6 +192,10 @@ std::uint64_t memory_for(std::uint64_t message_size, std::uint32_t endpoints) {
 }
 
 std::uint64_t memory_of_rings(std::uint64_t buffer_size) {
+    constexpr auto most = std::uint64_t{1} << 62; // with two of them and all that is rounded it is still a number
+    if (buffer_size > most) {
+        return UINT64_MAX;
+    }
     return control_size + 2 * round_up(buffer_size, page_size(Pages::base));
 }
 

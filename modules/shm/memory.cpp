@@ -93,7 +93,7 @@ std::uint64_t memory_room(Pages pages) {
 std::optional<std::string> lack_of_memory(std::uint64_t bytes, std::uint32_t endpoints, Pages pages) {
     const auto whose = endpoints > 1 ? std::to_string(endpoints) + " endpoints" : std::string("an endpoint");
     const auto page = page_size(pages);
-    const auto wanted = (bytes + page - 1) / page; // of each endpoint
+    const auto wanted = bytes / page + (bytes % page != 0 ? 1 : 0); // of each endpoint
     if (pages == Pages::base) {
         const auto room = memory_room(pages);
         if (bytes <= room / endpoints) {
