@@ -36,12 +36,19 @@ constexpr std::size_t pair_count(SocketType type) {
 constexpr std::uint64_t packet_overhead = 32;
 constexpr std::uint64_t largest_packet = 4u << 20;
 
-// The largest packet that fits the buffer asked for, or the largest buffer that may be had if none is asked for.
+// 0: as large as may be had.
+std::uint64_t send_buffer_asked_for(const Options& options) {
+    const auto own = options.bytes(option_send_buffer);
+    return own != 0 ? own : options.bytes(option_buffer);
+}
+
+// The largest packet that fits the buffer asked for, or the largest buffer that may be had if none is asked for. The
+// kernel makes it twice as large as asked for, and none smaller than 4608 bytes (SOCK_MIN_SNDBUF).
 std::uint64_t packet_limit(const Options& options) {
-    const auto asked = std::max(options.bytes(option_send_buffer),
-                                options.bytes(option_send_buffer) != 0 ? 0 : options.bytes(option_buffer));
+    constexpr std::uint64_t least_buffer = 4608;
+    const auto asked = send_buffer_asked_for(options);
     const auto buffer = asked != 0 ? asked : socket_buffer_limit(BufferSide::send).value_or(usual_socket_buffer_limit);
-    return std::min(2 * buffer - packet_overhead, largest_packet);
+    return std::min(std::max(2 * std::min(buffer, largest_packet), least_buffer) - packet_overhead, largest_packet);
 }
 
 // Of one endpoint: `rx` and `life` only where the type needs them.
@@ -219,8 +226,12 @@ struct Uds {
         }
         out.max_message_size = packet_limit(request.options());
         const std::string reason =
-            "a packet must fit the send buffer, whose limit is net.core.wmem_max; raise it with "
-            "sysctl -w net.core.wmem_max=BYTES (packets never exceed 4 MiB), or take type=stream";
+            send_buffer_asked_for(request.options()) != 0
+                ? "a packet must fit the send buffer asked for, which the kernel makes twice as large; ask for a "
+                  "larger one "
+                  "(packets never exceed 4 MiB), or take type=stream"
+                : "a packet must fit the send buffer, whose limit is net.core.wmem_max; raise it with "
+                  "sysctl -w net.core.wmem_max=BYTES (packets never exceed 4 MiB), or take type=stream";
         reason.copy(out.reason, sizeof out.reason - 1);
     }
 

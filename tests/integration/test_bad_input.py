@@ -3,11 +3,16 @@
 
 import json
 import os
+import socket
+import threading
+import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from descriptors import takes_all_descriptors
-from support import build_options
+from support import build_options, free_port
 
 LIMIT = 1 << 60
 
@@ -400,3 +405,52 @@ def test_rings_above_a_limit_of_the_process_say_which(ipcmark, limit):
     done = ipcmark("run", "-m", "shm", "-s", size, "-w", 0, "-i", 3, "--one-way", wrapper=wrapper)
     assert done.returncode == 1, done.stderr
     assert len(done.stderr.splitlines()) == 1 and "shared memory" in done.stderr and limit in done.stderr
+
+
+@pytest.mark.parametrize("mechanism", [["uds", "-O", "type=seqpacket"], ["shm"], ["pmq"]], ids=lambda it: it[0])
+@pytest.mark.parametrize("descriptors", range(16, 24))
+def test_descriptors_that_a_peer_passes_in_vain_are_told_of(ipcmark, mechanism, descriptors):
+    """The kernel drops them without an error, and the peer looked like a stranger, for which the run waited in vain."""
+    few = ["prlimit", f"--nofile={descriptors}"]
+    done = ipcmark("run", "-m", *mechanism, "-c", 8, "-i", 80, "-q", "--round-trip", wrapper=few)
+    assert done.returncode in (0, 1)
+    assert (done.returncode == 0) == (done.stderr == ""), done.stderr
+    assert "timed_out" not in done.stderr
+
+
+def test_a_crowd_that_has_all_descriptors_does_not_keep_peers_out(ipcmark):
+    """24 descriptors are enough without it."""
+    port, over = free_port(), threading.Event()
+
+    def crowd():
+        held = deque(maxlen=150)
+        while not over.is_set():
+            try:
+                held.append(socket.create_connection(("127.0.0.1", port), timeout=0.2))
+            except OSError:
+                time.sleep(0.005)
+
+    with ThreadPoolExecutor(2) as threads:
+        crowds = [threads.submit(crowd) for _ in range(2)]
+        try:
+            command = ["run", "-m", "tcp", "--port", port, "-c", 8, "-s", 64, "-i", 2000, "-q", "--round-trip"]
+            done = ipcmark(*command, wrapper=["prlimit", "--nofile=48"])
+        finally:
+            over.set()
+        assert done.returncode == 0, done.stderr
+        assert all(each.result() is None for each in crowds)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--buffer-size", "16", "-s", "1"], None),
+        (["--buffer-size", "8", "-s", "5000"], "maximum of 'uds', 4576 bytes"),
+        (["--buffer-size", "64K", "-s", "200000"], "ask for a larger one"),
+        (["-s", "5M"], "net.core.wmem_max"),
+    ],
+)
+def test_a_packet_must_fit_the_buffer_that_there_is(ipcmark, arguments, told):
+    done = ipcmark("run", "-m", "uds", "-O", "type=seqpacket", *arguments, "-i", 10, "-q", "--round-trip")
+    assert done.returncode == (0 if told is None else 2), done.stderr
+    assert told is None or told in done.stderr

@@ -85,6 +85,7 @@ public:
     enum class State { reading, complete, stranger };
 
     // Takes what is there without waiting. `stranger`: it left, or what it said is not a greeting with this token.
+    // Throws Error if this process has no room for the descriptors of one that is none.
     State advance(int socket, const Token& token) {
         while (state_ == State::reading) {
             const bool in_head = got_ < sizeof head_;
@@ -122,6 +123,7 @@ private:
         if (count < 0) {
             return count;
         }
+        cut_ = cut_ || (message.msg_flags & MSG_CTRUNC) != 0;
         for (auto* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
             if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
                 for (std::size_t at = CMSG_LEN(0); at + sizeof(int) <= header->cmsg_len; at += sizeof(int)) {
@@ -144,7 +146,15 @@ private:
         }
         if (got_ == sizeof head_ && payload_.empty()) {
             if (head_.magic != GreetingHead{}.magic || head_.token != token ||
-                head_.payload_size > max_greeting_payload || head_.descriptor_count != descriptors_.size()) {
+                head_.payload_size > max_greeting_payload || head_.descriptor_count > max_greeting_descriptors) {
+                state_ = State::stranger;
+                return;
+            }
+            if (head_.descriptor_count != descriptors_.size()) {
+                // The kernel drops, without an error, what this process may not have any more.
+                if (cut_) {
+                    throw_errno("take the descriptors of a peer that has connected", EMFILE);
+                }
                 state_ = State::stranger;
                 return;
             }
@@ -157,6 +167,7 @@ private:
 
     State state_ = State::reading;
     std::size_t got_ = 0;
+    bool cut_ = false; // not all of the descriptors came
     GreetingHead head_{};
     std::vector<std::byte> payload_;
     std::vector<Fd> descriptors_;

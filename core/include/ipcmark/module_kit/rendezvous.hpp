@@ -91,11 +91,15 @@ private:
 
     // No more than can be listened to: a crowd waits in the kernel, where it takes none of this process's descriptors.
     void admit_new() {
+        crowded_ = false;
         while (guests_.size() <= most_silent_guests) {
             Fd socket(::accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC));
             if (socket) {
                 guests_.push_back({std::move(socket), std::chrono::steady_clock::now(), {}});
             } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+                return;
+            } else if ((errno == EMFILE || errno == ENFILE) && !guests_.empty()) {
+                crowded_ = true; // guests have what this process may have
                 return;
             } else if (errno != EINTR && errno != ECONNABORTED && errno != EPROTO) {
                 throw_errno("accept a connection");
@@ -121,8 +125,8 @@ private:
     // Called when no guest has completed its greeting.
     void turn_away_silent() {
         const auto now = std::chrono::steady_clock::now();
-        while (!guests_.empty() &&
-               (guests_.size() > most_silent_guests || now - guests_.front().since > longest_silence)) {
+        while (!guests_.empty() && (std::exchange(crowded_, false) || guests_.size() > most_silent_guests ||
+                                    now - guests_.front().since > longest_silence)) {
             guests_.pop_front();
         }
     }
@@ -147,6 +151,7 @@ private:
     Token token_ = random_token();
     InterruptFlag interrupt_;
     Guests guests_;
+    bool crowded_ = false; // the next one can only come when one of them has gone
     std::vector<pollfd> polled_;
 };
 
