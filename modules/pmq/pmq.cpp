@@ -9,12 +9,15 @@ namespace {
 
 namespace kit = ipcmark::kit;
 
+void check(const kit::ListenRequest& request) {
+    pmq::check_limits(pmq::shape_of(request.options(), 0, std::max<std::uint64_t>(request.max_message_size, 1)),
+                      std::max(request.endpoint_count, 1U));
+}
+
 class PmqListener {
 public:
     explicit PmqListener(const kit::ListenRequest& request) {
-        // Told here, before any process has begun to connect.
-        pmq::check_limits(pmq::shape_of(request.options(), 0, request.max_message_size),
-                          std::max(request.endpoint_count, 1U));
+        check(request); // as in limits, for a host that has not asked
     }
     [[nodiscard]] std::vector<std::byte> address() const { return rendezvous_.address(); }
     std::unique_ptr<pmq::Endpoint> accept(const kit::EndpointRequest& request) {
@@ -39,21 +42,19 @@ struct Pmq {
     static constexpr const auto& options = pmq::options;
 
     static void limits(const kit::ListenRequest& request, ipcmark_limits& out) {
+        check(request); // it knows which limit is in the way of what, and how far it must be raised
         const auto system = pmq::SystemLimits::read();
         const auto depth = request.options().u64(pmq::option::depth);
-        const auto pairs = std::max<std::uint64_t>(request.endpoint_count, 1);
-        const auto room = system.bytes / (2 * pairs * depth);
-        const auto overhead = pmq::charged_bytes({0, 1});
-        const auto by_bytes = room > overhead ? room - overhead : 1;
+        const auto queues = 2 * std::max<std::uint64_t>(request.endpoint_count, 1);
+        const auto by_bytes = system.bytes / (queues * depth) - pmq::charged_bytes({0, 1});
         out.max_message_size = std::min(system.message_size, by_bytes);
         out.max_in_flight = depth;
         out.max_endpoints = static_cast<std::uint32_t>(std::min<std::uint64_t>(system.queues / 2, UINT32_MAX));
-        const std::string reason =
-            system.message_size <= by_bytes
-                ? "fs.mqueue.msgsize_max; raise it with: sysctl fs.mqueue.msgsize_max=BYTES"
-                : std::to_string(2 * pairs) + " queues of depth " + std::to_string(depth) + " share RLIMIT_MSGQUEUE, " +
-                      std::to_string(system.bytes) +
-                      " bytes; ask for fewer endpoints or a smaller depth, or raise it with: ulimit -q BYTES";
+        const std::string reason = system.message_size <= by_bytes
+                                       ? "fs.mqueue.msgsize_max, which sysctl raises"
+                                       : std::to_string(queues) + " queues of depth " + std::to_string(depth) +
+                                             " share RLIMIT_MSGQUEUE, " + std::to_string(system.bytes) +
+                                             " bytes, which ulimit -q raises";
         reason.copy(out.reason, sizeof out.reason - 1);
     }
     static std::unique_ptr<Endpoint> connect(std::span<const std::byte> address, const kit::EndpointRequest& request) {

@@ -58,6 +58,18 @@ std::string sysctl(const char* name, std::uint64_t value) {
         }
         kit::throw_errno("make a message queue", error);
     }
+    case EINVAL: { // only where check_limits could not read them
+        const auto text = [](std::uint64_t limit, const char* usual) {
+            return limit == UINT64_MAX ? std::string("which cannot be read here and is usually ") + usual
+                                       : "which is " + std::to_string(limit);
+        };
+        throw kit::Error(IPCMARK_LIMIT,
+                         "cannot make a message queue of " + std::to_string(shape.depth) + " messages of " +
+                             std::to_string(shape.message_size) + " bytes: " + kit::errno_text(error) +
+                             "; that is above fs.mqueue.msgsize_max, " + text(limits.message_size, "8192") +
+                             ", or fs.mqueue.msg_max, " + text(limits.depth, "10"),
+                         error);
+    }
     case ENOSYS:
         throw kit::Error(IPCMARK_UNSUPPORTED, "this kernel has no POSIX message queues", error);
     default:
@@ -123,18 +135,21 @@ void check_limits(const Shape& shape, std::uint64_t pairs) {
                                             " messages is more than fs.mqueue.msg_max (" +
                                             std::to_string(limits.depth) + "); " + sysctl("msg_max", shape.depth));
     }
+    const auto endpoints = std::to_string(pairs) + (pairs == 1 ? " endpoint has " : " endpoints have ") +
+                           std::to_string(2 * pairs) + " message queues";
+    const std::string fewer = pairs > 1 ? ", or ask for fewer endpoints" : "";
     if (2 * pairs > limits.queues) {
-        throw kit::Error(IPCMARK_LIMIT, std::to_string(2 * pairs) +
-                                            " message queues are more than fs.mqueue.queues_max (" +
-                                            std::to_string(limits.queues) + "); " + sysctl("queues_max", 2 * pairs));
+        throw kit::Error(IPCMARK_LIMIT, endpoints + ", more than fs.mqueue.queues_max (" +
+                                            std::to_string(limits.queues) + "); " + sysctl("queues_max", 2 * pairs) +
+                                            fewer);
     }
     if (const auto bytes = 2 * pairs * charged_bytes(shape); bytes > limits.bytes) {
-        throw kit::Error(IPCMARK_LIMIT, std::to_string(2 * pairs) + " message queues of " +
-                                            std::to_string(shape.depth) + " messages of " +
-                                            std::to_string(shape.message_size) + " bytes take " +
+        throw kit::Error(IPCMARK_LIMIT, endpoints + " of " + std::to_string(shape.depth) + " messages of " +
+                                            std::to_string(shape.message_size) + " bytes, which take " +
                                             std::to_string(bytes) + " bytes of RLIMIT_MSGQUEUE, which is " +
                                             std::to_string(limits.bytes) + "; raise it with: ulimit -q " +
-                                            std::to_string(bytes) + ", or give a smaller depth");
+                                            std::to_string(bytes) + fewer +
+                                            (shape.depth > 1 ? ", or give a smaller depth" : ""));
     }
 }
 

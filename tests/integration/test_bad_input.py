@@ -54,11 +54,11 @@ RUN = {
     "option of another module": (["-m", "uds,tcp", "-O", "nodelay=false"], ["'nodelay'", "; write tcp.nodelay=false"]),
     "size beyond the limit of one of several": (
         ["-m", "uds,pmq", "-s", "1000000"],
-        ["maximum of 'pmq'", "msgsize_max", "leave pmq out", "--continue-on-error"],
+        ["1000000 bytes", "sysctl fs.mqueue.msgsize_max=1000000", "leave pmq out", "--continue-on-error"],
     ),
     "endpoints beyond the limit of all queues": (
         ["-m", "pmq", "-c", "1000", "-s", "4K"],
-        ["2000 queues of depth 10 share RLIMIT_MSGQUEUE", "fewer endpoints", "ulimit -q"],
+        ["1000 endpoints have 2000 message queues", "queues_max=2000", "fewer endpoints"],
     ),
     "buffer below a page": (["-m", "shm", "--buffer-size", "1"], ["module shm: --buffer-size 1 is too small", "4K"]),
     "buffer below a page, as module option": (["-m", "shm", "-O", "buffer-size=1"], ["module shm: buffer-size 1 is"]),
@@ -188,6 +188,41 @@ RINGS = {
 def test_rings_that_cannot_be_made_are_found_before_anything_runs(ipcmark, case):
     arguments, parts = RINGS[case]
     assert_refused(ipcmark("run", "-m", "shm", "-i", 10, *arguments), "ipcmark", *parts)
+
+
+def queue_limit(name):
+    return int((Path("/proc/sys/fs/mqueue") / name).read_text())
+
+
+QUEUES = {
+    "size": (819_200, ["-s", queue_limit("msgsize_max") + 1], [f"msgsize_max={queue_limit('msgsize_max') + 1}"]),
+    "depth": (819_200, ["-O", f"pmq.depth={queue_limit('msg_max') + 1}"], [f"msg_max={queue_limit('msg_max') + 1}"]),
+    "endpoints": (
+        819_200,
+        ["-s", 1, "-O", "pmq.depth=1", "-c", queue_limit("queues_max")],
+        [f"queues_max={2 * queue_limit('queues_max')}", "fewer endpoints"],
+    ),
+    "bytes": (
+        819_200,
+        ["-s", "1K", "-c", 64],
+        [
+            "64 endpoints have 128 message queues of 10 messages of 1024 bytes",
+            "is 819200",
+            "ulimit -q 1433600",
+            "fewer",
+        ],
+    ),
+    "no bytes": (0, ["-s", 1], ["1 endpoint has 2 message queues", "is 0", "ulimit -q 1940, or give a smaller depth"]),
+}
+
+
+@pytest.mark.parametrize("case", QUEUES)
+def test_queues_that_cannot_be_made_are_found_before_anything_runs(ipcmark, case):
+    """With the limit that is in the way, both numbers, and the command that raises it."""
+    bytes_allowed, arguments, parts = QUEUES[case]
+    wrapper = ["prlimit", f"--msgqueue={bytes_allowed}:"]
+    done = ipcmark("run", "-m", "uds,pmq", "-i", 1000, *arguments, wrapper=wrapper)
+    assert_refused(done, "ipcmark", "module pmq: ", *parts)
 
 
 def test_a_plan_of_any_length_can_be_asked_about(ipcmark):
