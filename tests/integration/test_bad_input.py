@@ -442,6 +442,8 @@ def test_rings_above_a_limit_of_the_process_say_which(ipcmark, limit):
     assert len(done.stderr.splitlines()) == 1 and "shared memory" in done.stderr and limit in done.stderr
 
 
+# The sanitizers need descriptors of their own.
+@pytest.mark.skipif(build_options()["b_sanitize"] != "none", reason="a build with sanitizers")
 @pytest.mark.parametrize("mechanism", [["uds", "-O", "type=seqpacket"], ["shm"], ["pmq"]], ids=lambda it: it[0])
 @pytest.mark.parametrize("descriptors", range(16, 24))
 def test_descriptors_that_a_peer_passes_in_vain_are_told_of(ipcmark, mechanism, descriptors):
@@ -453,6 +455,7 @@ def test_descriptors_that_a_peer_passes_in_vain_are_told_of(ipcmark, mechanism, 
     assert "timed_out" not in done.stderr
 
 
+@pytest.mark.skipif(build_options()["b_sanitize"] != "none", reason="a build with sanitizers")
 def test_a_crowd_that_has_all_descriptors_does_not_keep_peers_out(ipcmark):
     """24 descriptors are enough without it."""
     port, over = free_port(), threading.Event()
