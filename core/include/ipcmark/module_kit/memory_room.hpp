@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <ipcmark/module_kit/system_value.hpp>
+
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <fstream>
 #include <limits>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,12 +23,6 @@ struct MemoryGroup {
 };
 
 namespace detail {
-
-inline std::optional<std::uint64_t> number_in(const std::string& path) {
-    std::uint64_t number = 0;
-    std::ifstream file(path);
-    return file >> number ? std::optional(number) : std::nullopt; // "max" is none
-}
 
 // What is in a file of lines "name value [unit]" under any of two names, as a sum.
 inline std::uint64_t sum_in(const std::string& path, const std::string& name, const std::string& other) {
@@ -78,8 +73,8 @@ inline std::vector<MemoryGroup> memory_groups(const std::string& root = "") {
                 group.clear();
             }
             const auto folder = root + files.mount + group;
-            if (const auto limit = detail::number_in(folder + files.limit)) {
-                const auto usage = detail::number_in(folder + files.usage).value_or(0);
+            if (const auto limit = read_system_number(folder + files.limit)) { // "max" is none
+                const auto usage = read_system_number(folder + files.usage).value_or(0);
                 const auto of_files = detail::sum_in(folder + "/memory.stat", files.inactive, files.active);
                 groups.push_back({*limit, usage - std::min(usage, of_files)});
             }
