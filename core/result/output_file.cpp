@@ -3,6 +3,7 @@
 
 #include "module/limit_remedy.hpp"
 #include "result/descriptor_path.hpp"
+#include "run/unique_fd.hpp"
 
 #include <ipcmark/run.hpp>
 
@@ -130,21 +131,6 @@ int make_room(int from, int to) {
     (void)::ftruncate(to, there.st_size);
     return error;
 }
-
-// What a descriptor has locked, as long as this is there.
-class Lock {
-public:
-    explicit Lock(int descriptor) noexcept : duplicate_(::fcntl(descriptor, F_DUPFD_CLOEXEC, 0)) {}
-    ~Lock() {
-        if (duplicate_ >= 0)
-            ::close(duplicate_);
-    }
-    Lock(const Lock&) = delete;
-    Lock& operator=(const Lock&) = delete;
-
-private:
-    int duplicate_;
-};
 
 bool is_at(int descriptor, const fs::path& path) {
     struct stat open {};
@@ -324,7 +310,8 @@ void OutputFile::append(std::string_view text, std::string_view closing) {
 void OutputFile::commit() {
     if (!seekable_)
         write_all(closing_);
-    const Lock lock(descriptor_); // until the file has its name: nobody else takes the .partial
+    // Keeps the lock until the file has its name: nobody else takes the .partial.
+    const UniqueFd lock(::fcntl(descriptor_, F_DUPFD_CLOEXEC, 0));
     // Some file systems tell of a full disk only here.
     const int descriptor = std::exchange(descriptor_, -1);
     if (::close(descriptor) != 0 && errno != EINTR)
