@@ -4,6 +4,7 @@
 #include "host/test_columns.hpp"
 #include "host/text_table.hpp"
 #include "host/warning_groups.hpp"
+#include "result/test_parts.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -20,11 +21,10 @@
 
 namespace ipcmark::host {
 
-namespace {
+using result::measured_in;
+using result::mechanism_of;
 
-const std::optional<DirectionResult>& result_of(const TestResult& result, Direction direction) {
-    return direction == Direction::one_way ? result.one_way : result.round_trip;
-}
+namespace {
 
 // 10^6 bytes a second, without a unit.
 std::string megabytes(double bytes_per_second) {
@@ -102,7 +102,7 @@ private:
     void add_rows(TextTable& table, std::span<const TestResult> runs) const {
         for (const Direction direction : {Direction::one_way, Direction::round_trip}) {
             for (const TestResult& run : runs)
-                if (const auto& measured = result_of(run, direction)) {
+                if (const auto& measured = measured_in(run, direction)) {
                     std::vector<Cell> row = begin_row(run, direction_name(direction));
                     add_figures(row, figures_of(*measured), has_problem(*measured) ? Style::yellow : Style::plain);
                     row.push_back(has_problem(*measured) ? Cell{"!", Style::yellow} : Cell{""});
@@ -130,7 +130,7 @@ private:
         std::vector<std::vector<double>> figures; // by column
         bool marked = false;
         for (const TestResult& run : runs)
-            if (const auto& measured = result_of(run, direction);
+            if (const auto& measured = measured_in(run, direction);
                 measured && !measured->partial && !measured->latency.histogram.empty()) {
                 const std::vector<double> own = figures_of(*measured);
                 marked = marked || has_problem(*measured);
@@ -194,7 +194,7 @@ private:
         for (std::size_t i = 0; i < document_.results.size(); ++i) {
             const TestResult& result = document_.results[i];
             for (Direction direction : {Direction::one_way, Direction::round_trip})
-                if (const auto& measured = result_of(result, direction))
+                if (const auto& measured = measured_in(result, direction))
                     add_notes(fmt::format("{} of {}", direction_name(direction), names_.of(i)), result, *measured);
         }
         for (const std::string& words : grouped_warnings(document_, names_))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/test_columns.hpp"
 
+#include "result/test_parts.hpp"
 #include "result/wait_policy_names.hpp"
 
 #include <ipcmark/units.hpp>
@@ -14,6 +15,8 @@
 #include <fmt/format.h>
 
 namespace ipcmark::host {
+
+using result::mechanism_of;
 
 namespace {
 
@@ -88,10 +91,6 @@ constexpr Known known_columns[] = {
 };
 
 } // namespace
-
-std::string mechanism_of(const TestResult& result) {
-    return result.module.id.empty() ? result.plan.mechanism : result.module.id;
-}
 
 std::vector<TestColumn> columns_that_vary(const ResultDocument& document) {
     std::vector<TestColumn> columns;

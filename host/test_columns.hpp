@@ -14,8 +14,6 @@
 // What tells one test of a run from another: in the table as columns, in what is said of a test as its name.
 namespace ipcmark::host {
 
-[[nodiscard]] std::string mechanism_of(const TestResult& result);
-
 struct TestColumn {
     std::string heading;
     Align align;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/warning_groups.hpp"
 
+#include "result/test_parts.hpp"
+
 #include <algorithm>
 #include <cctype>
 #include <charconv>
@@ -99,8 +101,7 @@ std::string_view cause_of(const Warning& warning) {
 Tests tests_with(const ResultDocument& document, std::optional<Direction> direction) {
     Tests tests;
     for (std::size_t i = 0; i < document.results.size(); ++i) {
-        const TestResult& result = document.results[i];
-        if (!direction || (direction == Direction::one_way ? result.one_way : result.round_trip))
+        if (!direction || result::measured_in(document.results[i], *direction))
             tests.push_back(i);
     }
     return tests;

@@ -3,6 +3,7 @@
 #include "result/option_size.hpp"
 #include "result/summary.hpp"
 #include "result/tables.hpp"
+#include "result/test_parts.hpp"
 #include "result/valid_utf8.hpp"
 
 #include <ipcmark/result.hpp>
@@ -44,13 +45,13 @@ std::string configuration(const TestResult& r, std::optional<Direction> directio
     const TestPlan& plan = r.plan;
     const unsigned window = direction ? plan.window_of(*direction) : plan.window;
     const unsigned batch = direction ? plan.batch_of(*direction) : plan.batch;
-    return fmt::format(
-        "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},",
-        csv_cell(r.module.result_name.empty() ? plan.mechanism : r.module.result_name),
-        csv_cell(r.module.id.empty() ? plan.mechanism : r.module.id), direction ? name_of(*direction) : "",
-        plan.message_size_bytes, plan.concurrency, name_of(plan.mode), name_of(plan.wait), name_of(plan.access), window,
-        batch, plan.rate_per_second ? fmt::format("{}", *plan.rate_per_second) : "", plan.send_delay.count(),
-        cpu_list(plan.server_cpus), cpu_list(plan.client_cpus), plan.repeat_index, r.failure ? "Failure" : "Success");
+    return fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},",
+                       csv_cell(r.module.result_name.empty() ? plan.mechanism : r.module.result_name),
+                       csv_cell(result::mechanism_of(r)), direction ? name_of(*direction) : "", plan.message_size_bytes,
+                       plan.concurrency, name_of(plan.mode), name_of(plan.wait), name_of(plan.access), window, batch,
+                       plan.rate_per_second ? fmt::format("{}", *plan.rate_per_second) : "", plan.send_delay.count(),
+                       cpu_list(plan.server_cpus), cpu_list(plan.client_cpus), plan.repeat_index,
+                       r.failure ? "Failure" : "Success");
 }
 
 // "nodelay=true;node=/a\\;b": the options that were given.
@@ -107,7 +108,7 @@ std::string to_csv(const ResultDocument& document) {
     for (const TestResult& r : document.results) {
         const std::string reason = csv_cell(r.failure.value_or(""));
         for (Direction direction : {Direction::one_way, Direction::round_trip}) {
-            const auto& measured = direction == Direction::one_way ? r.one_way : r.round_trip;
+            const auto& measured = result::measured_in(r, direction);
             if (!measured)
                 continue;
             const result::DirectionSummary s = result::summarize(*measured, direction);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "result/base64.hpp"
 #include "result/rfc3339.hpp"
+#include "result/test_parts.hpp"
 
 #include <ipcmark/result.hpp>
 
@@ -85,10 +86,6 @@ std::string encode(const Histogram& histogram) {
     return result::base64(bytes);
 }
 
-const std::string& mechanism_of(const TestResult& result) {
-    return result.module.id.empty() ? result.plan.mechanism : result.module.id;
-}
-
 // What tags have where tests of a mechanism and size differ in it.
 struct TagPart {
     const char* name;
@@ -130,12 +127,15 @@ public:
 
 private:
     using Kind = std::pair<std::string, std::uint64_t>;
-    static Kind kind_of(const TestResult& result) { return {mechanism_of(result), result.plan.message_size_bytes}; }
+    static Kind kind_of(const TestResult& result) {
+        return {result::mechanism_of(result), result.plan.message_size_bytes};
+    }
 
     void add(const TestResult& result, const std::optional<DirectionResult>& measured, const char* direction) {
         if (!measured)
             return;
-        std::string tag = fmt::format("{}/{}/{}", mechanism_of(result), result.plan.message_size_bytes, direction);
+        std::string tag =
+            fmt::format("{}/{}/{}", result::mechanism_of(result), result.plan.message_size_bytes, direction);
         const auto& values = different_.at(kind_of(result));
         for (std::size_t i = 0; i < std::size(tag_parts); ++i)
             if (values[i].size() > 1)
