@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "assembled.hpp"
 #include "catch.hpp"
-#include "run/assemble.hpp"
 
 using namespace ipcmark;
 
@@ -26,16 +26,8 @@ Throughput throughput_with(std::uint64_t send_delay_ns, std::uint64_t messages, 
     plan.send_delay = std::chrono::nanoseconds(send_delay_ns);
     plan.concurrency = endpoints;
     WorkerJob job;
-    job.endpoints = endpoints;
-    job.message_size = 64;
     job.send_delay_ns = send_delay_ns;
-    AssembleInput input;
-    input.plan = &plan;
-    input.job = &job;
-    input.direction = Direction::round_trip;
-    input.memory = &memory;
-    input.clock = &clock;
-    return assemble_result(input).throughput;
+    return assembled(memory, Direction::round_trip, plan, job).throughput;
 }
 
 } // namespace

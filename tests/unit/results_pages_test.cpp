@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "assembled.hpp"
 #include "catch.hpp"
-#include "run/assemble.hpp"
 #include "run/slot_json.hpp"
 
 #include <sys/stat.h>
@@ -32,19 +32,10 @@ TEST_CASE("to read the results takes no memory where nothing was written", "[ass
     layout.uncorrected = true;
     const RunClock clock;
     const ResultsMemory memory = ResultsMemory::create(layout, clock);
-    const TestPlan plan;
-    WorkerJob job;
-    job.endpoints = layout.endpoints;
-    job.message_size = 64;
     for (unsigned endpoint = 0; endpoint < layout.endpoints; ++endpoint)
         leave(memory, Role::server, endpoint, endpoint);
     const std::uint64_t before = bytes_of(memory);
-    AssembleInput input;
-    input.plan = &plan;
-    input.job = &job;
-    input.memory = &memory;
-    input.clock = &clock;
-    const DirectionResult result = assemble_result(input);
+    const DirectionResult result = assembled(memory, Direction::one_way);
     CHECK(result.latency.histogram.total_count() == 4950);
     CHECK(result.latency.histogram.max_ns() == 7);
     CHECK(server_slots_to_json(memory).size() == 100);

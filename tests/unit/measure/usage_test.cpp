@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "../assembled.hpp"
 #include "../catch.hpp"
 #include "../temp_dir.hpp"
 #include "measure/usage.hpp"
-#include "run/assemble.hpp"
 
 #include <fstream>
 #include <initializer_list>
@@ -22,18 +22,9 @@ SideUsage client_usage(Mode mode, const std::vector<UsageRecord>& endpoints) {
     unsigned endpoint = 0;
     for (const UsageRecord& used : endpoints)
         memory.slot(Role::client, endpoint++).usage = used;
-    const TestPlan plan;
     WorkerJob job;
     job.mode = mode;
-    job.endpoints = layout.endpoints;
-    job.message_size = 64;
-    AssembleInput input;
-    input.plan = &plan;
-    input.job = &job;
-    input.direction = Direction::round_trip;
-    input.memory = &memory;
-    input.clock = &clock;
-    return assemble_result(input).client;
+    return assembled(memory, Direction::round_trip, {}, job).client;
 }
 
 SideUsage client_usage(const UsageRecord& used) {
