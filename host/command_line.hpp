@@ -68,8 +68,7 @@ struct Arguments {
 [[nodiscard]] std::vector<std::string> split_list(const std::vector<std::string>& texts);
 
 // Throws UsageError of one line: unknown option with the nearest name, missing value, option given twice. After --help
-// or
-// --version, where the grammar has it, only that is set and nothing else was checked.
+// or --version, where the grammar has it, only that is set and nothing else was checked.
 [[nodiscard]] Arguments parse_command_line(const Grammar& grammar, std::span<const std::string> arguments);
 
 // Grouped, wrapped at 80 columns.

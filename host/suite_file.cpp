@@ -13,6 +13,7 @@
 #include <cstring>
 #include <set>
 #include <sstream>
+#include <string_view>
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -188,8 +189,9 @@ std::string text_of(const std::filesystem::path& file) {
     std::array<char, 65536> piece;
     ssize_t got = descriptor ? 1 : -1;
     while (got > 0 && (got = read(descriptor.get(), piece.data(), piece.size())) > 0) {
-        text.append(piece.data(), static_cast<std::size_t>(got));
-        if (text.find('\0') != std::string::npos)
+        const std::string_view more(piece.data(), static_cast<std::size_t>(got));
+        text += more;
+        if (more.find('\0') != std::string_view::npos)
             throw UsageError(fmt::format("{} is no suite file: it is not text", file.string()));
         if (text.size() > longest_suite)
             throw UsageError(fmt::format("{} is no suite file: it is larger than {}", file.string(),

@@ -44,8 +44,7 @@ Grammar grammar() {
     };
     grammar.footer =
         "A figure has changed where it differs by more than the threshold and the ranges of the two do not touch; "
-        "where "
-        "they do, it is unclear, which is no regression: the runs cannot tell a change from noise. The "
+        "where they do, it is unclear, which is no regression: the runs cannot tell a change from noise. The "
         "range of a test that was repeated (run --repeat N) is that of its repetitions; of a single run, it is that of "
         "the sampling, which knows nothing of how runs differ from each other: repeat tests that matter.";
     return grammar;

@@ -228,8 +228,7 @@ struct Uds {
         const std::string reason =
             send_buffer_asked_for(request.options()) != 0
                 ? "a packet must fit the send buffer asked for, which the kernel makes twice as large; ask for a "
-                  "larger one "
-                  "(packets never exceed 4 MiB), or take type=stream"
+                  "larger one (packets never exceed 4 MiB), or take type=stream"
                 : "a packet must fit the send buffer, whose limit is net.core.wmem_max; raise it with "
                   "sysctl -w net.core.wmem_max=BYTES (packets never exceed 4 MiB), or take type=stream";
         reason.copy(out.reason, sizeof out.reason - 1);
