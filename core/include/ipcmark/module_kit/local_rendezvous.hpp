@@ -61,21 +61,22 @@ inline LocalName local_name(const std::string& path) {
     return name;
 }
 
-inline Fd local_socket() {
-    Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+inline Fd local_socket(int type = SOCK_STREAM) {
+    Fd socket(::socket(AF_UNIX, type | SOCK_CLOEXEC, 0));
     if (!socket) {
         throw_errno("make a unix socket");
     }
     return socket;
 }
 
-// A socket file that nobody listens at any more, left by a process that was killed.
+// A socket file whose socket is no more, left by a process that was killed. Asked by a datagram socket: where a stream
+// socket is bound the kernel answers EPROTOTYPE, also before that listens, and however many wait in its queue.
 inline bool is_stale(const LocalName& name) {
     struct stat status {};
     if (::lstat(name.address.sun_path, &status) != 0 || !S_ISSOCK(status.st_mode)) {
         return false;
     }
-    const auto probe = local_socket();
+    const auto probe = local_socket(SOCK_DGRAM);
     return ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&name.address), name.length) != 0 &&
            errno == ECONNREFUSED;
 }
