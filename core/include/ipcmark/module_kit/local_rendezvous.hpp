@@ -3,6 +3,7 @@
 
 #include <ipcmark/module_kit/rendezvous.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -10,35 +11,47 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
 namespace ipcmark::kit {
 
-// A name that goes away with its owner.
+// A socket file that goes away with its owner; not one that somebody else has made there since.
 class SocketFile {
 public:
     SocketFile() = default;
-    explicit SocketFile(std::string path) : path_(std::move(path)) {}
-    SocketFile(SocketFile&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+    // One that was just made.
+    explicit SocketFile(std::string path) : path_(std::move(path)) {
+        if (::lstat(path_.c_str(), &made_) != 0) {
+            throw_errno("look at the socket " + path_);
+        }
+    }
+    SocketFile(SocketFile&& other) noexcept : path_(std::exchange(other.path_, {})), made_(other.made_) {}
     SocketFile& operator=(SocketFile&& other) noexcept {
         remove();
         path_ = std::exchange(other.path_, {});
+        made_ = other.made_;
         return *this;
     }
     ~SocketFile() { remove(); }
     void remove() noexcept {
-        if (!path_.empty()) {
+        struct stat found {};
+        if (!path_.empty() && ::lstat(path_.c_str(), &found) == 0 && found.st_dev == made_.st_dev &&
+            found.st_ino == made_.st_ino) {
             ::unlink(path_.c_str());
-            path_.clear();
         }
+        path_.clear();
     }
 
 private:
     std::string path_;
+    struct stat made_ {};
 };
 
 namespace detail {
@@ -79,6 +92,17 @@ inline bool is_stale(const LocalName& name) {
     const auto probe = local_socket(SOCK_DGRAM);
     return ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&name.address), name.length) != 0 &&
            errno == ECONNREFUSED;
+}
+
+// Held while a stale file is replaced, so that nobody takes the new one for the stale one that was there a moment ago.
+// No file of its own could be left behind. Empty where the folder may not be read; a lock that a stranger keeps is not
+// waited for any longer than a second.
+inline Fd lock_folder_of(const std::filesystem::path& path) {
+    Fd folder(::open(path.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    for (int attempt = 0; folder && ::flock(folder.get(), LOCK_EX | LOCK_NB) != 0 && attempt < 100; ++attempt) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return folder;
 }
 
 } // namespace detail
@@ -125,11 +149,14 @@ private:
         auto* const address = reinterpret_cast<sockaddr*>(&made.name.address);
         auto bound = ::bind(made.socket.get(), address, made.name.length);
         if (bound != 0 && errno == EADDRINUSE && !path.empty()) {
-            if (!detail::is_stale(made.name)) {
+            const auto lock = detail::lock_folder_of(made.name.address.sun_path);
+            if (detail::is_stale(made.name)) {
+                ::unlink(made.name.address.sun_path);
+            }
+            bound = ::bind(made.socket.get(), address, made.name.length);
+            if (bound != 0 && errno == EADDRINUSE) {
                 throw Error(IPCMARK_SYSTEM, "the socket path " + path + " is taken; choose another one", EADDRINUSE);
             }
-            ::unlink(made.name.address.sun_path);
-            bound = ::bind(made.socket.get(), address, made.name.length);
         }
         if (bound != 0) {
             throw_errno("bind a socket to " + (path.empty() ? "an abstract name" : path));
