@@ -85,10 +85,11 @@ Fd listen_at(const Address& address, const std::string& host) {
     set_socket_option(socket.get(), SOL_SOCKET, SO_REUSEADDR, "SO_REUSEADDR", 1);
     const auto refuse = [&](int error) {
         if (error == EADDRINUSE && address.port() != 0) {
-            const auto owner = port_owner(address.port());
+            const auto owner = port_owner(address);
             throw Error(IPCMARK_SYSTEM,
                         "port " + std::to_string(address.port()) + " of " + host + " is taken" +
-                            (owner.empty() ? " (by a process that cannot be seen from here)" : " by " + owner) +
+                            (owner.empty() ? " (by a process or a bound socket that cannot be seen from here)"
+                                           : " by " + owner) +
                             "; choose another one, or leave it out for one that the kernel chooses",
                         error);
         }

@@ -3,13 +3,19 @@
 
 #include <ipcmark/module_kit/system_value.hpp>
 
+#include <array>
 #include <charconv>
+#include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <set>
 #include <sstream>
 #include <string_view>
 #include <system_error>
+
+#include <netinet/in.h>
 
 namespace tcp {
 
@@ -17,10 +23,67 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view listening = "0A"; // TCP_LISTEN in /proc/net/tcp
+constexpr std::string_view listening_state = "0A"; // TCP_LISTEN in /proc/net/tcp
 
-// The names that /proc/PID/fd gives to the sockets that listen on the port.
-void add_sockets(const char* table, std::uint16_t port, std::set<std::string>& found) {
+// The names that /proc/PID/fd gives to the sockets in the way.
+struct Sockets {
+    std::set<std::string> listening;
+    std::set<std::string> others; // of any state: their port is bound as well
+};
+
+// Words of 32 bits as they lie in memory; an IPv4 address in that of IPv6 which stands for it.
+struct Place {
+    std::array<std::uint32_t, 4> host{};
+    unsigned port = 0;
+};
+
+std::array<std::uint32_t, 4> mapped(std::uint32_t ipv4) {
+    return {0, 0, htonl(0xffff), ipv4};
+}
+
+Place place_of(const Address& address) {
+    Place place{{}, address.port()};
+    if (address.storage.ss_family == AF_INET6) {
+        std::memcpy(place.host.data(), &reinterpret_cast<const sockaddr_in6*>(&address.storage)->sin6_addr,
+                    sizeof place.host);
+    } else {
+        place.host = mapped(reinterpret_cast<const sockaddr_in*>(&address.storage)->sin_addr.s_addr);
+    }
+    return place;
+}
+
+// "0100007F:1C85" in /proc/net/tcp, four such words in /proc/net/tcp6.
+std::optional<Place> parse(std::string_view text) {
+    constexpr std::size_t word = 8; // digits
+    const auto colon = text.find(':');
+    const auto number = [&](std::size_t from, std::size_t to, auto& value) {
+        return std::from_chars(text.data() + from, text.data() + to, value, 16).ec == std::errc{};
+    };
+    Place place;
+    if ((colon != word && colon != 4 * word) || !number(colon + 1, text.size(), place.port)) {
+        return std::nullopt;
+    }
+    for (std::size_t i = 0; i < colon / word; ++i) {
+        if (!number(i * word, (i + 1) * word, place.host[i])) {
+            return std::nullopt;
+        }
+    }
+    if (colon == word) {
+        place.host = mapped(place.host[0]);
+    }
+    return place;
+}
+
+bool in_the_way(const Place& taken, const Place& wanted) {
+    constexpr std::array<std::uint32_t, 4> every_address{};
+    const auto any_ipv4 = mapped(htonl(INADDR_ANY));
+    const auto has = [&](const std::array<std::uint32_t, 4>& whole, const std::array<std::uint32_t, 4>& host) {
+        return whole == host || whole == every_address || (whole == any_ipv4 && host[2] == any_ipv4[2]);
+    };
+    return taken.port == wanted.port && (has(taken.host, wanted.host) || has(wanted.host, taken.host));
+}
+
+void add_sockets(const char* table, const Place& wanted, Sockets& found) {
     std::ifstream lines(table);
     std::string line;
     std::getline(lines, line); // the headings
@@ -28,14 +91,8 @@ void add_sockets(const char* table, std::uint16_t port, std::set<std::string>& f
         std::istringstream words(line);
         std::string slot, local, remote, state, queues, timer, retransmits, uid, timeout, inode;
         words >> slot >> local >> remote >> state >> queues >> timer >> retransmits >> uid >> timeout >> inode;
-        const auto colon = local.rfind(':');
-        unsigned number = 0;
-        if (state != listening || colon == std::string::npos ||
-            std::from_chars(local.data() + colon + 1, local.data() + local.size(), number, 16).ec != std::errc{}) {
-            continue;
-        }
-        if (number == port) {
-            found.insert("socket:[" + inode + "]");
+        if (const auto taken = parse(local); taken && in_the_way(*taken, wanted)) {
+            (state == listening_state ? found.listening : found.others).insert("socket:[" + inode + "]");
         }
     }
 }
@@ -50,12 +107,7 @@ bool holds_one_of(const fs::path& process, const std::set<std::string>& sockets)
     return false;
 }
 
-} // namespace
-
-std::string port_owner(std::uint16_t port) {
-    std::set<std::string> sockets;
-    add_sockets("/proc/net/tcp", port, sockets);
-    add_sockets("/proc/net/tcp6", port, sockets);
+std::string owner_of_one(const std::set<std::string>& sockets) {
     if (sockets.empty()) {
         return {};
     }
@@ -67,6 +119,16 @@ std::string port_owner(std::uint16_t port) {
         }
     }
     return {};
+}
+
+} // namespace
+
+std::string port_owner(const Address& address) {
+    Sockets sockets;
+    add_sockets("/proc/net/tcp", place_of(address), sockets);
+    add_sockets("/proc/net/tcp6", place_of(address), sockets);
+    const auto owner = owner_of_one(sockets.listening);
+    return owner.empty() ? owner_of_one(sockets.others) : owner;
 }
 
 } // namespace tcp

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the two sides meet: socket files that are free, stale, or somebody else's."""
+"""Where the two sides meet: socket files and ports that are free, stale, or somebody else's."""
 
 import contextlib
+import os
 import socket
+import subprocess
+import sys
 
 import pytest
+from support import free_port
 
 QUICK = ["-i", 20, "-w", 0, "-q"]
 
@@ -58,3 +62,54 @@ def test_a_listener_whose_queue_is_full_is_there(ipcmark):
                 waiting.connect(str(path))
         assert_taken(ipcmark, path)
     path.unlink()
+
+
+def assert_port_taken(ipcmark, port, *parts):
+    done = ipcmark("run", "-m", "tcp", "--port", port, *QUICK)
+    assert done.returncode == 1
+    assert f"port {port} of 127.0.0.1 is taken" in done.stderr
+    for part in parts:
+        assert part in done.stderr
+
+
+@contextlib.contextmanager
+def another_that_listens(host, port):
+    code = "import socket, sys; s = socket.create_server((sys.argv[1], int(sys.argv[2]))); print(flush=True); input()"
+    command = [sys.executable, "-c", code, host, str(port)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        yield process.pid
+        process.stdin.close()
+
+
+def test_who_has_the_port_at_another_address_is_not_in_the_way(ipcmark):
+    port = free_port()
+    with socket.create_server(("127.0.0.2", port)):
+        with another_that_listens("127.0.0.1", port) as pid:
+            assert_port_taken(ipcmark, port, f"(pid {pid})")
+        assert ipcmark("run", "-m", "tcp", "--port", port, *QUICK).returncode == 0
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_who_has_the_port_at_every_address_is_named(ipcmark, host):
+    port = free_port()
+    family = socket.AF_INET6 if host == "::" else socket.AF_INET
+    if host == "::" and not socket.has_dualstack_ipv6():
+        pytest.skip("no IPv6 here")
+    with socket.create_server((host, port), family=family, dualstack_ipv6=host == "::"):
+        assert_port_taken(ipcmark, port, f"(pid {os.getpid()})")
+
+
+def test_who_has_the_port_of_a_connection_is_named(ipcmark):
+    port = free_port()
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as client:
+        client.bind(("127.0.0.1", port))
+        client.connect(server.getsockname())
+        assert_port_taken(ipcmark, port, f"(pid {os.getpid()})")
+
+
+def test_a_port_that_is_only_bound_is_said_to_be_perhaps_that(ipcmark):
+    port = free_port()
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", port))
+        assert_port_taken(ipcmark, port, "bound socket that cannot be seen")
