@@ -4,6 +4,7 @@
 #include "port_owner.hpp"
 
 #include <ipcmark/module_kit/socket_buffer.hpp>
+#include <ipcmark/module_kit/system_value.hpp>
 
 #include <cerrno>
 #include <cstring>
@@ -76,6 +77,14 @@ Address resolve(const std::string& host, std::uint16_t port) {
     return address;
 }
 
+namespace {
+
+std::uint64_t first_unprivileged_port() {
+    return read_system_number("/proc/sys/net/ipv4/ip_unprivileged_port_start").value_or(IPPORT_RESERVED);
+}
+
+} // namespace
+
 Fd listen_at(const Address& address, const std::string& host) {
     Fd socket(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (!socket) {
@@ -96,7 +105,7 @@ Fd listen_at(const Address& address, const std::string& host) {
         if (error == EADDRNOTAVAIL) {
             throw Error(IPCMARK_BAD_ARGUMENT, "host " + host + " is not an address of this machine", error);
         }
-        if (error == EACCES) {
+        if (error == EACCES && address.port() != 0 && address.port() < first_unprivileged_port()) {
             throw Error(IPCMARK_SYSTEM,
                         "port " + std::to_string(address.port()) +
                             " is below net.ipv4.ip_unprivileged_port_start and needs CAP_NET_BIND_SERVICE",

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the two sides meet: socket files and ports that are free, stale, or somebody else's."""
+"""Where the two sides meet: socket files and ports that are free, stale, somebody else's, or forbidden."""
 
 import contextlib
+import ctypes
+import errno
 import os
+import platform
 import socket
 import subprocess
 import sys
@@ -113,3 +116,28 @@ def test_a_port_that_is_only_bound_is_said_to_be_perhaps_that(ipcmark):
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", port))
         assert_port_taken(ipcmark, port, "bound socket that cannot be seen")
+
+
+def refuse_to_bind():
+    """Of this process: a seccomp filter that answers bind with EACCES."""
+    number = {"x86_64": 49, "aarch64": 200}[platform.machine()]
+    load, equal, give = 0x20, 0x15, 0x06
+    program = [(load, 0, 0, 0), (equal, 0, 1, number), (give, 0, 0, 0x50000 | errno.EACCES), (give, 0, 0, 0x7FFF0000)]
+    code = b"".join(
+        a.to_bytes(2, sys.byteorder) + bytes([b, c]) + d.to_bytes(4, sys.byteorder) for a, b, c, d in program
+    )
+
+    class Program(ctypes.Structure):
+        _fields_ = [("length", ctypes.c_ushort), ("code", ctypes.c_char_p)]
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.prctl(38, 1, 0, 0, 0) == 0  # no new privileges
+    assert libc.prctl(22, 2, ctypes.byref(Program(len(program), code)), 0, 0) == 0
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "aarch64"), reason="bind has another number")
+def test_a_port_of_the_kernels_choice_is_never_below_the_unprivileged_ones(ipcmark):
+    done = ipcmark("run", "-m", "tcp", *QUICK, preexec_fn=refuse_to_bind)
+    assert done.returncode == 1
+    assert "cannot listen at 127.0.0.1:0: Permission denied" in done.stderr, done.stderr
+    assert "ip_unprivileged_port_start" not in done.stderr
