@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 #include <pthread.h>
@@ -82,6 +83,13 @@ private:
         ::pthread_sigmask(SIG_SETMASK, &all, &before);
         try {
             thread_ = std::thread([this] { run(); });
+        } catch (const std::system_error& failure) {
+            ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+            const int error = failure.code().value();
+            throw Error(IPCMARK_LIMIT,
+                        "cannot start a thread to watch the peer: " + errno_text(error) +
+                            "; raise the limits of processes and memory (ulimit -u, ulimit -v)",
+                        error);
         } catch (...) {
             ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
             throw;
