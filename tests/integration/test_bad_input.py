@@ -271,6 +271,7 @@ def test_a_time_out_before_the_first_message_has_kept_nothing(ipcmark):
     [
         (["-m", "shm", "-O", "numa-node=1023"], "module shm: there is no NUMA node 1023; those of this machine: 0", 2),
         (["-m", "tcp", "--host", "192.0.2.1"], "module tcp: host 192.0.2.1 is not an address of this machine", 1),
+        (["-m", "tcp", "--buffer-size", "5G"], "bytes: no kernel gives more than 1073741823 bytes, and the limit", 1),
     ],
 )
 def test_what_a_module_objects_to_is_in_its_words_alone(ipcmark, arguments, told, code):

@@ -43,6 +43,9 @@ inline std::optional<std::uint64_t> socket_buffer_limit(BufferSide side) {
 // What it is where nobody has changed it.
 inline constexpr std::uint64_t usual_socket_buffer_limit = 212992;
 
+// What the kernel itself can count, twice, whatever its limit is set to.
+inline constexpr std::uint64_t largest_socket_buffer = INT_MAX / 2;
+
 // Asks for a buffer of `bytes` and makes sure that it was granted: the kernel itself cuts it to its limit in silence.
 inline void set_socket_buffer(int fd, BufferSide side, std::uint64_t bytes, const ipcmark_host* host) {
     const bool sending = side == BufferSide::send;
@@ -53,8 +56,11 @@ inline void set_socket_buffer(int fd, BufferSide side, std::uint64_t bytes, cons
                                        "; raise it with sysctl -w " + limit_name + "=" + std::to_string(bytes));
     };
     const auto limit = socket_buffer_limit(side);
-    if (bytes > INT_MAX / 2) {
-        refuse(limit ? std::to_string(*limit) : "less");
+    if (bytes > largest_socket_buffer) {
+        throw Error(IPCMARK_LIMIT, std::string(sending ? "send" : "receive") + " buffer of " + std::to_string(bytes) +
+                                       " bytes: no kernel gives more than " + std::to_string(largest_socket_buffer) +
+                                       " bytes, and the limit " + limit_name + " is " +
+                                       (limit ? std::to_string(*limit) : "less"));
     }
     set_socket_option(fd, SOL_SOCKET, sending ? SO_SNDBUF : SO_RCVBUF, sending ? "SO_SNDBUF" : "SO_RCVBUF",
                       static_cast<int>(bytes));
