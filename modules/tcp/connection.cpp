@@ -15,6 +15,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <resolv.h>
 
 namespace tcp {
 
@@ -61,11 +62,35 @@ std::string Address::text() const {
     return (number.find(':') != std::string::npos ? "[" + number + "]" : number) + ":" + std::to_string(port());
 }
 
+namespace {
+
+// For this thread: a name server that says nothing is asked once, for seconds, and not twice for so long that the host
+// takes the module for one that hangs. Where a name server answers it does in far less.
+void limit_patience_of_resolver() {
+    if (::res_init() == 0) {
+        _res.retrans = 2; // seconds
+        _res.retry = 1;
+    }
+}
+
+} // namespace
+
 Address resolve(const std::string& host, std::uint16_t port) {
     addrinfo hints{};
     hints.ai_socktype = SOCK_STREAM;
+    hints.ai_flags = AI_NUMERICHOST;
     addrinfo* list = nullptr;
-    if (const int failure = ::getaddrinfo(host.c_str(), nullptr, &hints, &list); failure != 0) {
+    int failure = ::getaddrinfo(host.c_str(), nullptr, &hints, &list);
+    if (failure == EAI_NONAME) {
+        limit_patience_of_resolver();
+        hints.ai_flags = 0;
+        failure = ::getaddrinfo(host.c_str(), nullptr, &hints, &list);
+    }
+    if (failure == EAI_AGAIN) {
+        throw Error(IPCMARK_SYSTEM,
+                    "cannot look up the host name " + host + ": no name server has answered; give its address instead");
+    }
+    if (failure != 0) {
         throw Error(IPCMARK_BAD_ARGUMENT, "host " + host + " is neither an address nor a name that can be resolved: " +
                                               (failure == EAI_SYSTEM ? errno_text(errno) : ::gai_strerror(failure)));
     }

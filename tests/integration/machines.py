@@ -46,7 +46,7 @@ def of_another_boot(folder):
 
 
 @contextlib.contextmanager
-def _network():
+def network():
     """A process that holds a network namespace."""
     with subprocess.Popen(["unshare", "--net", "sleep", "1h"], stderr=subprocess.PIPE, text=True) as holder:
         try:
@@ -67,7 +67,7 @@ def two_machines():
     """The machine that is to serve and the one of the client. Skips the test where they cannot be had."""
     if os.geteuid() != 0:
         pytest.skip("networks are root's to make")
-    with _network() as first, _network() as second:
+    with network() as first, network() as second:
         machines = [Machine(first, "10.219.7.1", "fd77:7::1"), Machine(second, "10.219.7.2", "fd77:7::2")]
         names = [machine.interface for machine in machines]
         # A name each, as another interface would be in the way of: a scope of the one is none of the other.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the two sides meet: socket files and ports that are free, stale, somebody else's, or forbidden."""
+"""Where the two sides meet: socket files, ports and host names that are free, stale, somebody else's, or unknown."""
 
 import contextlib
 import ctypes
@@ -11,7 +11,8 @@ import subprocess
 import sys
 
 import pytest
-from support import free_port
+from machines import network
+from support import TIMEOUT_S, free_port
 
 QUICK = ["-i", 20, "-w", 0, "-q"]
 
@@ -141,3 +142,24 @@ def test_a_port_of_the_kernels_choice_is_never_below_the_unprivileged_ones(ipcma
     assert done.returncode == 1
     assert "cannot listen at 127.0.0.1:0: Permission denied" in done.stderr, done.stderr
     assert "ip_unprivileged_port_start" not in done.stderr
+
+
+def test_a_name_server_that_says_nothing_is_not_the_modules_fault(ipcmark):
+    """Neither is it waited for so long that the module is said to hang."""
+    file = ipcmark.folder / "resolv.conf"
+    file.write_text("nameserver 127.0.0.1\nsearch .\n")
+    mute = (
+        "import socket; s = socket.socket(type=2); s.bind(('127.0.0.1', 53)); print(flush=True); input()"  # datagrams
+    )
+    with network() as pid:
+        inside = ["nsenter", f"--net=/proc/{pid}/ns/net"]
+        subprocess.run([*inside, "ip", "link", "set", "lo", "up"], check=True, timeout=TIMEOUT_S)
+        command = [*inside, sys.executable, "-c", mute]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+            server.stdout.readline()
+            mounted = ["unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc/resolv.conf && exec "$@"', file]
+            done = ipcmark("run", "-m", "tcp", "--host", "nowhere.example", *QUICK, wrapper=[*inside, *mounted])
+            server.stdin.close()
+    assert done.returncode == 1
+    assert "cannot look up the host name nowhere.example" in done.stderr, done.stderr
+    assert "hangs" not in done.stderr
