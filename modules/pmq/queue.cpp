@@ -104,6 +104,10 @@ Queue make_queue(const Shape& shape) {
     if (!queue.sender) {
         throw_open_failed(errno, shape);
     }
+    // The umask may have taken from the owner what it takes to open the queue once more.
+    if (::fchmod(queue.sender.get(), S_IRUSR | S_IWUSR) != 0) {
+        kit::throw_errno("set the mode of a message queue");
+    }
     // Readable and writable: a receiver is woken by a message of no bytes into its own queue.
     queue.receiver.reset(::mq_open(name.text(), O_RDWR | O_CLOEXEC));
     if (!queue.receiver) {

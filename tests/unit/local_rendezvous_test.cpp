@@ -12,6 +12,8 @@
 #include <thread>
 #include <vector>
 
+#include <sys/stat.h>
+
 using namespace ipcmark;
 namespace fs = std::filesystem;
 
@@ -75,5 +77,17 @@ TEST_CASE("of many who find a stale socket file one replaces it, and keeps it") 
             std::count_if(listeners.begin(), listeners.end(), [](const auto& one) { return one.has_value(); });
         REQUIRE(made == 1);
         REQUIRE(fs::is_socket(path));
+    }
+}
+
+TEST_CASE("whoever made a socket file may connect to it, whatever the umask, and nobody else") {
+    const TempDir folder;
+    const auto path = folder / "meet";
+    for (const mode_t mask : {0000, 0022, 0277}) {
+        INFO("umask " << std::oct << mask);
+        const auto before = ::umask(mask);
+        const kit::LocalRendezvous listener(path.string());
+        ::umask(before);
+        CHECK(fs::status(path).permissions() == (fs::perms::owner_read | fs::perms::owner_write));
     }
 }

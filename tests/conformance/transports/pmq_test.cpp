@@ -157,6 +157,21 @@ TEST_CASE("limits tells what a connect would accept, and what sets it", "[pmq]")
     CHECK(refusal({"pmq", {}, UINT64_MAX}, {one.limit() + 1}) != "none");
 }
 
+TEST_CASE("a queue is made whatever the umask", "[pmq]") {
+    const Shape shape{1000};
+    Listening listening({"pmq", {}}, shape.max_size);
+    Child peer([&] {
+        // Root may open what it likes.
+        if (::getuid() == 0 && ::setresuid(23456, 23456, 23456) != 0) {
+            return 0;
+        }
+        ::umask(0277);
+        (void)listening.connect(shape);
+        return 0;
+    });
+    CHECK(peer.join() == 0);
+}
+
 TEST_CASE("no queue keeps a name, nor its memory after kill -9", "[pmq]") {
     const Shape shape{1000};
     Listening listening({"pmq", {}}, shape.max_size);

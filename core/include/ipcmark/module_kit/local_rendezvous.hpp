@@ -40,6 +40,8 @@ public:
         return *this;
     }
     ~SocketFile() { remove(); }
+    // As it was made.
+    [[nodiscard]] mode_t mode() const noexcept { return made_.st_mode; }
     void remove() noexcept {
         struct stat found {};
         if (!path_.empty() && ::lstat(path_.c_str(), &found) == 0 && found.st_dev == made_.st_dev &&
@@ -168,6 +170,10 @@ private:
             }
         } else {
             made.file = SocketFile(made.name.address.sun_path);
+            // The umask may have taken from the owner what it takes to connect.
+            if ((made.file.mode() & 07777) != 0600 && ::chmod(made.name.address.sun_path, 0600) != 0) {
+                throw_errno("set the mode of the socket " + path);
+            }
         }
         if (::listen(made.socket.get(), SOMAXCONN) != 0) {
             throw_errno("listen");
