@@ -73,9 +73,18 @@ void limit_patience_of_resolver() {
     }
 }
 
+std::string hint_for(const std::string& host) {
+    return host.starts_with('[') && host.ends_with(']')
+               ? "; leave out the brackets, which only the address of a control connection has"
+               : "";
+}
+
 } // namespace
 
 Address resolve(const std::string& host, std::uint16_t port) {
+    if (host.empty()) {
+        throw Error(IPCMARK_BAD_ARGUMENT, "host is empty; give an address or a name");
+    }
     addrinfo hints{};
     hints.ai_socktype = SOCK_STREAM;
     hints.ai_flags = AI_NUMERICHOST;
@@ -92,7 +101,8 @@ Address resolve(const std::string& host, std::uint16_t port) {
     }
     if (failure != 0) {
         throw Error(IPCMARK_BAD_ARGUMENT, "host " + host + " is neither an address nor a name that can be resolved: " +
-                                              (failure == EAI_SYSTEM ? errno_text(errno) : ::gai_strerror(failure)));
+                                              (failure == EAI_SYSTEM ? errno_text(errno) : ::gai_strerror(failure)) +
+                                              hint_for(host));
     }
     const std::unique_ptr<addrinfo, void (*)(addrinfo*)> found(list, ::freeaddrinfo);
     Address address;

@@ -225,6 +225,16 @@ def test_queues_that_cannot_be_made_are_found_before_anything_runs(ipcmark, case
     assert_refused(done, "ipcmark", "module pmq: ", *parts)
 
 
+# Without privileges, with which the kernel takes far larger ones; the sanitizers look for their limits in /proc/sys.
+@pytest.mark.skipif(build_options()["b_sanitize"] != "none", reason="a build with sanitizers")
+def test_a_queue_above_limits_that_cannot_be_read_names_them(ipcmark):
+    wrapper = ["unshare", "-rm", "sh", "-c", 'mount -t tmpfs tmpfs /proc/sys && exec "$@"', "sh"]
+    done = ipcmark("run", "-m", "pmq", "-s", 9000, "-i", 10, "-q", wrapper=wrapper)
+    assert done.returncode == 1, done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert "fs.mqueue.msgsize_max, which cannot be read here and is usually 8192" in done.stderr
+
+
 def test_a_plan_of_any_length_can_be_asked_about(ipcmark):
     """What modules are asked is above the longest control message, 64 MiB."""
     path = "x" * 100_000

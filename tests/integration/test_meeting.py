@@ -144,6 +144,15 @@ def test_a_port_of_the_kernels_choice_is_never_below_the_unprivileged_ones(ipcma
     assert "ip_unprivileged_port_start" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("host", "told"), [("[::1]", "leave out the brackets"), ("", "host is empty; give an address or a name")]
+)
+def test_a_host_that_is_none(ipcmark, host, told):
+    done = ipcmark("run", "-m", "tcp", "-O", f"host={host}", *QUICK)
+    assert done.returncode == 1
+    assert told in done.stderr, done.stderr
+
+
 def test_a_name_server_that_says_nothing_is_not_the_modules_fault(ipcmark):
     """Neither is it waited for so long that the module is said to hang."""
     file = ipcmark.folder / "resolv.conf"
