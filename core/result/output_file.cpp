@@ -117,15 +117,14 @@ bool is_regular(int descriptor) {
         fmt::format("cannot write {}: {} {}; remove it or name another file", path.string(), partial.string(), reason));
 }
 
-// Before `from` is copied over `to`: on a full disk what is there stays whole. Returns an errno, or 0.
-int make_room(int from, int to) {
-    struct stat wanted {};
+// Before a file is written over: on a full disk what is there stays whole. Returns an errno, or 0.
+int make_room(int to, off_t size_bytes) {
     struct stat there {};
-    if (::fstat(from, &wanted) != 0 || ::fstat(to, &there) != 0)
+    if (::fstat(to, &there) != 0)
         return errno;
-    if (wanted.st_size <= there.st_size)
+    if (size_bytes <= there.st_size)
         return 0;
-    const int error = ::posix_fallocate(to, there.st_size, wanted.st_size - there.st_size);
+    const int error = ::posix_fallocate(to, there.st_size, size_bytes - there.st_size);
     if (error != ENOSPC && error != EDQUOT && error != EFBIG)
         return 0; // as far as can be known
     (void)::ftruncate(to, there.st_size);
@@ -239,9 +238,10 @@ void OutputFile::open_descriptor(int own) {
 
 void OutputFile::open_in_place(int partial_errno) {
     written_ = target_;
-    descriptor_ = open_retrying(target_, O_WRONLY | O_TRUNC);
+    descriptor_ = open_retrying(target_, O_WRONLY);
     if (descriptor_ < 0)
         refuse(path_, partial_errno);
+    has_old_content_ = true;
 }
 
 OutputFile::~OutputFile() {
@@ -294,15 +294,27 @@ void OutputFile::write_all(std::string_view text) {
     }
 }
 
+void OutputFile::replace_old_content(std::string_view text) {
+    const auto size = static_cast<off_t>(text.size());
+    if (const int error = make_room(descriptor_, size); error != 0)
+        fail("cannot write", error);
+    has_old_content_ = false;
+    write_all(text);
+    if (::ftruncate(descriptor_, size) != 0)
+        fail("cannot write", errno);
+}
+
 void OutputFile::append(std::string_view text, std::string_view closing) {
-    if (!seekable_ || closing.empty()) {
-        write_all(text);
-    } else {
-        std::string both;
+    std::string both;
+    if (seekable_ && !closing.empty()) {
         both.reserve(text.size() + closing.size());
         both.append(text).append(closing);
-        write_all(both);
     }
+    const std::string_view written = both.empty() ? text : both;
+    if (has_old_content_)
+        replace_old_content(written);
+    else
+        write_all(written);
     closing_ = closing;
     end_ += text.size();
 }
@@ -310,6 +322,8 @@ void OutputFile::append(std::string_view text, std::string_view closing) {
 void OutputFile::commit() {
     if (!seekable_)
         write_all(closing_);
+    if (has_old_content_)
+        replace_old_content({});
     // Keeps the lock until the file has its name: nobody else takes the .partial.
     const UniqueFd lock(::fcntl(descriptor_, F_DUPFD_CLOEXEC, 0));
     // Some file systems tell of a full disk only here.
@@ -330,8 +344,9 @@ void OutputFile::copy_to_target() {
     const int from = open_retrying(written_, O_RDONLY);
     const int to = open_retrying(target_, O_WRONLY);
     int error = from < 0 || to < 0 ? errno : 0;
+    struct stat wanted {};
     if (error == 0)
-        error = make_room(from, to);
+        error = ::fstat(from, &wanted) == 0 ? make_room(to, wanted.st_size) : errno;
     std::array<char, 65'536> block;
     for (ssize_t got = 0; error == 0 && (got = ::read(from, block.data(), block.size())) != 0;) {
         if (got < 0)

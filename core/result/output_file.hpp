@@ -44,6 +44,7 @@ private:
     [[nodiscard]] bool await_reader() const noexcept;
     void write_all(std::string_view text);
     void copy_to_target();
+    void replace_old_content(std::string_view text);
     [[noreturn]] void fail(const char* what, int error) const;
     [[noreturn]] void fail_to_name(const char* what, int error) const;
 
@@ -54,6 +55,7 @@ private:
     std::uint64_t end_ = 0; // of what was appended, without closing
     int descriptor_ = -1;
     bool seekable_ = true;
+    bool has_old_content_ = false; // of a file that is written in place
 };
 
 // Whether OutputFile would take this path; leaves nothing behind. For a file that is written only after a long run.

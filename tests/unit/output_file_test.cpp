@@ -11,6 +11,9 @@
 #include <thread>
 
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/fsuid.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -31,6 +34,37 @@ template <class Error, class Call> std::string error_of(Call call) {
 bool contains(const std::string& text, const std::string& part) {
     return text.find(part) != std::string::npos;
 }
+
+// To root's files nothing is forbidden: this thread is another user's in the file system while it lives.
+class AsNobody {
+public:
+    AsNobody() {
+        if (::geteuid() == 0)
+            ::setfsuid(65534);
+    }
+    ~AsNobody() { ::setfsuid(::geteuid()); }
+    AsNobody(const AsNobody&) = delete;
+    AsNobody& operator=(const AsNobody&) = delete;
+};
+
+class FileSizeLimit {
+public:
+    explicit FileSizeLimit(rlim_t size_bytes) : ignored_before_(::signal(SIGXFSZ, SIG_IGN)) {
+        ::getrlimit(RLIMIT_FSIZE, &before_);
+        const rlimit lower{size_bytes, before_.rlim_max};
+        ::setrlimit(RLIMIT_FSIZE, &lower);
+    }
+    ~FileSizeLimit() {
+        ::setrlimit(RLIMIT_FSIZE, &before_);
+        ::signal(SIGXFSZ, ignored_before_);
+    }
+    FileSizeLimit(const FileSizeLimit&) = delete;
+    FileSizeLimit& operator=(const FileSizeLimit&) = delete;
+
+private:
+    void (*ignored_before_)(int);
+    rlimit before_{};
+};
 
 } // namespace
 
@@ -113,15 +147,43 @@ TEST_CASE("a full disk is a failed run, and what had the name stays") {
 }
 
 TEST_CASE("a file in a folder that takes no names is written in place") {
-    if (::geteuid() == 0)
-        return; // nothing is forbidden to root
+    const TempDir folder;
+    folder.write("r.json", "old, and longer");
+    REQUIRE(::chmod((folder / "r.json").c_str(), 0666) == 0);
+    REQUIRE(::chmod(folder.path().c_str(), 0555) == 0);
+    {
+        const AsNobody nobody;
+        write_output(folder / "r.json", "new");
+        CHECK(contains(error_of<UsageError>([&] { check_output(folder / "other"); }), "Permission denied"));
+        CHECK(text_of(folder / "r.json") == "new");
+        {
+            OutputFile stream(folder / "r.json");
+            CHECK(text_of(folder / "r.json") == "new");
+            stream.append("[1", "]");
+            stream.append(",2", "]");
+            CHECK(text_of(folder / "r.json") == "[1,2]");
+            stream.commit();
+        }
+        OutputFile(folder / "r.json").commit();
+    }
+    CHECK(text_of(folder / "r.json").empty());
+    REQUIRE(::chmod(folder.path().c_str(), 0755) == 0);
+}
+
+TEST_CASE("a full disk leaves a file that is written in place as it was") {
     const TempDir folder;
     folder.write("r.json", "old");
-    REQUIRE(::chmod(folder.path().c_str(), 0500) == 0);
-    write_output(folder / "r.json", "new");
-    CHECK(contains(error_of<UsageError>([&] { check_output(folder / "other"); }), "Permission denied"));
-    REQUIRE(::chmod(folder.path().c_str(), 0700) == 0);
-    CHECK(text_of(folder / "r.json") == "new");
+    REQUIRE(::chmod((folder / "r.json").c_str(), 0666) == 0);
+    REQUIRE(::chmod(folder.path().c_str(), 0555) == 0);
+    {
+        // A limit of the process stands for the end of the disk: posix_fallocate answers it as it does a full one.
+        const FileSizeLimit limit(1000);
+        const AsNobody nobody;
+        CHECK(contains(error_of<RunError>([&] { write_output(folder / "r.json", std::string(2000, 'x')); }),
+                       "cannot write"));
+    }
+    CHECK(text_of(folder / "r.json") == "old");
+    REQUIRE(::chmod(folder.path().c_str(), 0755) == 0);
 }
 
 TEST_CASE("a pipe is written directly") {
