@@ -34,10 +34,10 @@ Log::Log(const std::string& program, const std::optional<std::string>& file, uns
     : program_(program), shown_level_(shown_level(file, verbosity, quiet)) {
     if (!file || file == "stderr")
         return;
+    file_name_ = *file;
     file_.reset(std::fopen(file->c_str(), "ae"));
     if (!file_)
         throw UsageError(fmt::format("--log-file '{}': {}", *file, std::strerror(errno)));
-    std::setvbuf(file_.get(), nullptr, _IOLBF, 0);
 }
 
 void Log::write(int level, const std::string& text) {
@@ -47,9 +47,17 @@ void Log::write(int level, const std::string& text) {
     if (shows(level))
         std::fputs(fmt::format("{}: {}{}\n", program_, level == IPCMARK_LOG_WARNING ? "warning: " : "", line).c_str(),
                    stderr);
-    if (file_)
-        std::fputs(fmt::format("{:%Y-%m-%dT%H:%M:%SZ} {} {}\n", fmt::gmtime(std::time(nullptr)), name, line).c_str(),
-                   file_.get());
+    if (!file_)
+        return;
+    errno = 0;
+    std::fputs(fmt::format("{:%Y-%m-%dT%H:%M:%SZ} {} {}\n", fmt::gmtime(std::time(nullptr)), name, line).c_str(),
+               file_.get());
+    if (std::fflush(file_.get()) != 0 || std::ferror(file_.get()) != 0) {
+        const int error = errno;
+        file_.reset();
+        write(IPCMARK_LOG_ERROR,
+              fmt::format("--log-file '{}': {}; the log ends here", file_name_, std::strerror(error)));
+    }
 }
 
 std::string one_line(std::string text) {

@@ -18,7 +18,7 @@ public:
     // Quiet::yes errors alone. Throws UsageError where the file cannot be opened.
     Log(const std::string& program, const std::optional<std::string>& file, unsigned verbosity, Quiet quiet);
 
-    // level: IPCMARK_LOG_*. The text becomes one_line().
+    // level: IPCMARK_LOG_*. The text becomes one_line(). A log file that cannot be written any more is told of once.
     void write(int level, const std::string& text);
     // True where a line of that level would go to standard error.
     [[nodiscard]] bool shows(int level) const { return level <= shown_level_; }
@@ -30,6 +30,7 @@ private:
     std::string program_;
     int shown_level_;
     std::unique_ptr<std::FILE, Closer> file_;
+    std::string file_name_;
 };
 
 // Line feeds become spaces, other control characters are shown as in printable().

@@ -3,6 +3,7 @@
 
 #include "module/limit_remedy.hpp"
 #include "result/descriptor_path.hpp"
+#include "result/follow_links.hpp"
 #include "run/unique_fd.hpp"
 
 #include <ipcmark/run.hpp>
@@ -61,11 +62,9 @@ std::string message(const char* what, const fs::path& path, int error) {
 }
 
 // Never the link itself where it cannot be followed: that would be replaced by a file.
-fs::path follow_links(const fs::path& path) {
+fs::path target_of(const fs::path& path) {
     std::error_code error;
-    if (!fs::is_symlink(path, error))
-        return path;
-    const fs::path target = fs::weakly_canonical(path, error);
+    fs::path target = follow_links(path, error);
     if (error)
         refuse(path, error.value());
     return target;
@@ -201,7 +200,7 @@ OutputFile::OutputFile(const fs::path& path, WhenBusy when_busy) : path_(path), 
         open_descriptor(named->own ? named->number : -1);
         return;
     }
-    target_ = follow_links(path);
+    target_ = target_of(path);
     const Target target = look_at(path_, target_);
     if (target.kind == Target::Kind::other || target.kind == Target::Kind::fifo) {
         written_ = target_;
@@ -383,7 +382,7 @@ void check_output(const fs::path& path) {
             refuse(path, EBADF);
         return;
     }
-    const fs::path target = follow_links(path);
+    const fs::path target = target_of(path);
     const Target found = look_at(path, target);
     if (found.kind != Target::Kind::absent && ::access(target.c_str(), W_OK) != 0)
         refuse(path, errno);

@@ -117,6 +117,17 @@ TEST_CASE("a replaced file keeps its mode, and a link stays a link") {
     struct stat status {};
     REQUIRE(::stat((folder / "real").c_str(), &status) == 0);
     CHECK((status.st_mode & 0777) == 0640);
+    // Also one whose file is not there yet.
+    fs::create_symlink("later", folder / "link-to-later");
+    fs::create_symlink("link-to-later", folder / "second-link");
+    check_output(folder / "second-link");
+    CHECK_FALSE(fs::exists(folder / "later"));
+    write_output(folder / "second-link", "new");
+    CHECK(fs::is_symlink(folder / "second-link"));
+    CHECK(fs::is_symlink(folder / "link-to-later"));
+    CHECK(text_of(folder / "later") == "new");
+    fs::create_symlink("circle", folder / "circle");
+    CHECK(contains(error_of<UsageError>([&] { check_output(folder / "circle"); }), "Too many levels"));
 }
 
 TEST_CASE("what cannot be written is named with the reason and the remedy") {
