@@ -8,12 +8,15 @@
 #include "host/several_mechanisms.hpp"
 #include "host/standard_output.hpp"
 #include "host/verbs.hpp"
+#include "result/descriptor_path.hpp"
 #include "result/output_file.hpp"
 
 #include <ipcmark/module.h>
 
 #include <algorithm>
 #include <exception>
+#include <filesystem>
+#include <vector>
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -22,17 +25,33 @@ namespace ipcmark::host {
 
 namespace {
 
-// So that an hour's work is not lost to a typing error.
-void check_outputs(const RunRequest& request) {
+std::vector<std::filesystem::path> output_paths(const RunRequest& request) {
+    std::vector<std::filesystem::path> paths;
     for (const auto& path : {request.output_file, request.csv, request.hdr_log, request.plan.streaming.json,
                              request.plan.streaming.csv, request.plan.streaming.ndjson})
-        if (path && path != standard_output_path)
-            check_output(*path);
+        if (path)
+            paths.push_back(*path);
+    return paths;
 }
 
+// So that an hour's work is not lost to a typing error.
+void check_outputs(const RunRequest& request) {
+    for (const auto& path : output_paths(request))
+        if (path != standard_output_path)
+            check_output(path);
+}
+
+bool is_standard_output(const std::filesystem::path& path) {
+    if (path == standard_output_path)
+        return true;
+    const auto named = descriptor_path(path);
+    return named && named->own && named->number == STDOUT_FILENO;
+}
+
+// Then the table would be in the middle of it.
 bool uses_standard_output(const RunRequest& request) {
-    return request.output_file == standard_output_path || request.csv == standard_output_path ||
-           request.hdr_log == standard_output_path;
+    const auto paths = output_paths(request);
+    return std::any_of(paths.begin(), paths.end(), is_standard_output);
 }
 
 // All that can be written are; then throws the first RunError.
@@ -65,10 +84,9 @@ std::string written_files(const RunRequest& request, const ResultDocument& docum
                            [&](const OutputFailure& failure) { return failure.path == path; });
     };
     std::string names;
-    for (const auto& path : {request.output_file, request.csv, request.hdr_log, request.plan.streaming.json,
-                             request.plan.streaming.csv, request.plan.streaming.ndjson})
-        if (path && !failed(*path))
-            names += (names.empty() ? "\nwritten: " : ", ") + path->string();
+    for (const auto& path : output_paths(request))
+        if (!failed(path))
+            names += (names.empty() ? "\nwritten: " : ", ") + path.string();
     return names.empty() ? names : names + "\n";
 }
 
@@ -137,8 +155,8 @@ int execute_run(Program program, const RunRequest& request) {
         print(written_files(request, document));
     if (interrupt.signal() != 0)
         return exit_by_signal(interrupt.signal());
-    if (!document.streaming_failures.empty())
-        return exit_failed; // the observer has said why
+    if (!document.streaming_failures.empty() || log.broken())
+        return exit_failed; // why has been said
     const bool failed = std::any_of(document.results.begin(), document.results.end(),
                                     [](const TestResult& result) { return result.failure.has_value(); });
     return failed && request.plan.on_error == OnError::stop ? exit_failed : exit_ok;

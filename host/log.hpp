@@ -22,6 +22,8 @@ public:
     void write(int level, const std::string& text);
     // True where a line of that level would go to standard error.
     [[nodiscard]] bool shows(int level) const { return level <= shown_level_; }
+    // True once the log file could not be written.
+    [[nodiscard]] bool broken() const { return !file_ && !file_name_.empty(); }
 
 private:
     struct Closer {

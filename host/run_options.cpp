@@ -244,7 +244,7 @@ const std::vector<RunOption>& table() {
         {{"-o,--output-file", "FILE", optional_value, output_group,
           fmt::format(
               "Write the result document as JSON. Without a FILE: {}; for a folder, a file of that name in it, as for "
-              "the other outputs; '-': standard output instead of the table.",
+              "the other outputs; '-' or /dev/stdout: standard output instead of the table.",
               output_name),
           output_name},
          run,

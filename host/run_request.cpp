@@ -4,6 +4,7 @@
 #include "host/run_options.hpp"
 #include "host/stand_alone.hpp"
 #include "host/suite_file.hpp"
+#include "result/same_output.hpp"
 
 #include <ipcmark/module_kit/socket_buffer.hpp>
 #include <ipcmark/units.hpp>
@@ -93,11 +94,11 @@ void check_outputs(const RunRequest& request) {
     const auto add = [&](const char* name, const std::optional<std::filesystem::path>& path) {
         if (!path)
             return;
-        const auto normal = std::filesystem::absolute(*path).lexically_normal();
+        const std::filesystem::path leads_to = path == standard_output_path ? "/dev/stdout" : *path;
         for (const auto& [other, other_path] : outputs)
-            if (other_path == normal)
+            if (same_output(other_path, leads_to))
                 throw UsageError(fmt::format("{} and {} both write '{}'", other, name, path->string()));
-        outputs.emplace_back(name, normal);
+        outputs.emplace_back(name, leads_to);
     };
     add("--output-file", request.output_file);
     add("--csv", request.csv);
