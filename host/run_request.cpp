@@ -94,7 +94,7 @@ void check_outputs(const RunRequest& request) {
     const auto add = [&](const char* name, const std::optional<std::filesystem::path>& path) {
         if (!path)
             return;
-        const std::filesystem::path leads_to = path == standard_output_path ? "/dev/stdout" : *path;
+        const auto leads_to = std::filesystem::absolute(path == standard_output_path ? "/dev/stdout" : *path);
         for (const auto& [other, other_path] : outputs)
             if (same_output(other_path, leads_to))
                 throw UsageError(fmt::format("{} and {} both write '{}'", other, name, path->string()));

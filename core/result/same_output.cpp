@@ -29,10 +29,12 @@ bool is_null_device(const struct stat& status) {
 // Of a file that is not there yet, in a folder that is.
 fs::path name_without_links(const fs::path& path) {
     std::error_code error;
-    fs::path name = follow_links(fs::absolute(path), error);
+    fs::path name = fs::absolute(path, error);
+    if (!error)
+        name = follow_links(name, error);
     if (!error)
         name = fs::weakly_canonical(name, error);
-    return error ? fs::absolute(path).lexically_normal() : name;
+    return error ? path.lexically_normal() : name;
 }
 
 } // namespace
