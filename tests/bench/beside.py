@@ -51,7 +51,6 @@ class Predecessor:
     """Round trip and one-way are asked for apart: together the second runs on the wrong CPUs."""
 
     name = "predecessor"
-    wait = "block"
 
     def __init__(self, program, cpus, folder):
         self.program, self.cpus, self.folder = program.resolve(), cpus, Path(folder)
@@ -59,20 +58,31 @@ class Predecessor:
     def cases(self):
         return [(mechanism, direction) for mechanism in MECHANISMS for direction in ("round-trip", "one-way")]
 
+    # Its blocking shared memory has no round trip (that run is an empty success), and its asynchronous one spins.
+    @staticmethod
+    def wait(mechanism, direction):
+        return "spin" if (mechanism, direction) == ("shm", "round-trip") else "block"
+
     def measure(self, mechanism, direction, size, count):
         placement = ["--client-affinity", self.cpus[0], "--server-affinity", self.cpus[1]]
         command = [self.program, "-m", mechanism, "-s", size, "-i", count, f"--{direction}", *placement]
-        # Its blocking shared memory has no round trip: that run is an empty success.
-        if (mechanism, direction) != ("shm", "round-trip"):
+        if self.wait(mechanism, direction) == "block":
             command.append("--blocking")
         # Its server writes a log of its own to the current folder, whatever --log-file says.
         run([*command, "-q", "--log-file", "predecessor.log", "-o", "predecessor.json"], self.folder)
         return figure(self.folder / "predecessor.json", direction)
 
 
-class Ucx:
+class Spinning:
+    """What always spins."""
+
+    @staticmethod
+    def wait(_mechanism, _direction):
+        return "spin"
+
+
+class Ucx(Spinning):
     name = "ucx"
-    wait = "spin"
 
     def __init__(self, program, cpus, _folder):
         self.program, self.cpus = program, cpus
@@ -112,9 +122,8 @@ class Ucx:
         return 2000 * found["50.0_percentile_lat"] if direction == "round-trip" else found["overall_mr"]
 
 
-class Iceoryx2:
+class Iceoryx2(Spinning):
     name = "iceoryx2"
-    wait = "spin"
 
     def __init__(self, program, cpus, _folder):
         self.program, self.cpus = program, cpus
@@ -137,17 +146,17 @@ def figure(document, direction):
 
 def compare(ipcmark, other, size, rounds, counts):
     for mechanism, direction in other.cases():
-        count = counts[direction]
+        count, wait = counts[direction], other.wait(mechanism, direction)
         ours, theirs, failures = [], [], []
         for _ in range(rounds):
-            ours.append(ipcmark.measure(mechanism, direction, size, count, other.wait))
+            ours.append(ipcmark.measure(mechanism, direction, size, count, wait))
             try:
                 theirs.append(other.measure(mechanism, direction, size, count))
             except (Failed, subprocess.SubprocessError) as error:
                 failures.append((str(error).splitlines()[1:] or [str(error)])[0])
         unit = "/s" if direction == "one-way" else "ns"
         our = statistics.median(ours)
-        row = f"{other.name:12} {mechanism:4} {direction:10} {size:>8} {other.wait:6} {our:>12.0f} {unit}"
+        row = f"{other.name:12} {mechanism:4} {direction:10} {size:>8} {wait:6} {our:>12.0f} {unit}"
         if theirs:
             their = statistics.median(theirs)
             row += f" {their:>12.0f} {unit} {their / our:>8.2f}"
