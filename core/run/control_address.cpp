@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/control_address.hpp"
 
+#include <ipcmark/module_kit/socket_file.hpp>
+
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
@@ -16,7 +18,6 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 
 namespace ipcmark {
@@ -60,16 +61,6 @@ UnixAddress unix_address(const ControlAddress& address) {
     std::memcpy(result.name.sun_path + skip, address.path.data(), address.path.size());
     result.length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + skip + address.path.size() + (skip == 0));
     return result;
-}
-
-// A socket file is in the way only if somebody listens on it.
-void remove_dead_socket(const ControlAddress& address, const UnixAddress& name) {
-    struct stat status {};
-    if (lstat(address.path.c_str(), &status) != 0 || !S_ISSOCK(status.st_mode))
-        return;
-    const UniqueFd probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    if (connect(probe.get(), reinterpret_cast<const sockaddr*>(&name.name), name.length) != 0 && errno == ECONNREFUSED)
-        unlink(address.path.c_str());
 }
 
 struct Attempt {
@@ -199,13 +190,13 @@ UniqueFd listen_at(const ControlAddress& address) {
     if (address.kind != ControlAddress::Kind::tcp) {
         const UnixAddress name = unix_address(address);
         UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-        if (address.kind == ControlAddress::Kind::unix_path)
-            remove_dead_socket(address, name);
-        if (!socket || bind(socket.get(), reinterpret_cast<const sockaddr*>(&name.name), name.length) != 0)
+        if (!socket)
             return refuse("listen at");
         if (address.kind == ControlAddress::Kind::unix_path)
-            chmod(address.path.c_str(), 0600);
-        if (listen(socket.get(), 16) != 0)
+            errno = kit::bind_to_file(socket.get(), name.name, name.length);
+        else
+            errno = bind(socket.get(), reinterpret_cast<const sockaddr*>(&name.name), name.length) == 0 ? 0 : errno;
+        if (errno != 0 || listen(socket.get(), 16) != 0)
             return refuse("listen at");
         return socket;
     }

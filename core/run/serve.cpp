@@ -11,6 +11,7 @@
 #include "run/worker_job.hpp"
 #include "run/worker_process.hpp"
 
+#include <ipcmark/module_kit/socket_file.hpp>
 #include <ipcmark/modules.hpp>
 #include <ipcmark/run.hpp>
 #include <ipcmark/units.hpp>
@@ -18,6 +19,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
@@ -25,7 +27,6 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 namespace ipcmark {
@@ -221,33 +222,14 @@ private:
     const StopEvent& event_;
 };
 
-// Removes the socket file of a path when serving ends; not one that somebody else has made there since.
-class SocketFile {
-public:
-    explicit SocketFile(const ControlAddress& address) : path_(address.path) {
-        if (address.kind != ControlAddress::Kind::unix_path || lstat(path_.c_str(), &made_) != 0)
-            made_ = {};
-    }
-    ~SocketFile() {
-        struct stat found {};
-        if (made_.st_ino != 0 && lstat(path_.c_str(), &found) == 0 && found.st_dev == made_.st_dev &&
-            found.st_ino == made_.st_ino)
-            unlink(path_.c_str());
-    }
-    SocketFile(const SocketFile&) = delete;
-    SocketFile& operator=(const SocketFile&) = delete;
-
-private:
-    const std::string& path_;
-    struct stat made_ {};
-};
-
 } // namespace
 
 void serve(const ServeOptions& options, Observer& observer, std::stop_token stop) {
     check_cpus(options.server_cpus, "the server");
     const UniqueFd listener = listen_at(options.address);
-    const SocketFile file(options.address);
+    std::optional<kit::SocketFile> file;
+    if (options.address.kind == ControlAddress::Kind::unix_path)
+        file.emplace(options.address.path);
     sweep_scratch_dirs();
     const StopEvent event(stop);
     observer.log(IPCMARK_LOG_INFO, fmt::format("serving at {}", to_text(options.address)));

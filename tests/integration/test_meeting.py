@@ -22,6 +22,10 @@ def assert_taken(ipcmark, path):
     assert done.returncode == 1
     assert f"the socket path {path} is taken" in done.stderr
     assert path.exists()
+    served = ipcmark("serve", f"unix:{path}")
+    assert served.returncode == 2
+    assert served.stderr.startswith(f"ipcmark: cannot listen at unix:{path}: Address already in use; choose another")
+    assert path.exists()
 
 
 def unix_socket():

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <ipcmark/module_kit/rendezvous.hpp>
+#include <ipcmark/module_kit/socket_file.hpp>
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -11,50 +11,12 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 
 namespace ipcmark::kit {
-
-// A socket file that goes away with its owner; not one that somebody else has made there since.
-class SocketFile {
-public:
-    SocketFile() = default;
-    // One that was just made.
-    explicit SocketFile(std::string path) : path_(std::move(path)) {
-        if (::lstat(path_.c_str(), &made_) != 0) {
-            throw_errno("look at the socket " + path_);
-        }
-    }
-    SocketFile(SocketFile&& other) noexcept : path_(std::exchange(other.path_, {})), made_(other.made_) {}
-    SocketFile& operator=(SocketFile&& other) noexcept {
-        remove();
-        path_ = std::exchange(other.path_, {});
-        made_ = other.made_;
-        return *this;
-    }
-    ~SocketFile() { remove(); }
-    // As it was made.
-    [[nodiscard]] mode_t mode() const noexcept { return made_.st_mode; }
-    void remove() noexcept {
-        struct stat found {};
-        if (!path_.empty() && ::lstat(path_.c_str(), &found) == 0 && found.st_dev == made_.st_dev &&
-            found.st_ino == made_.st_ino) {
-            ::unlink(path_.c_str());
-        }
-        path_.clear();
-    }
-
-private:
-    std::string path_;
-    struct stat made_ {};
-};
 
 namespace detail {
 
@@ -76,35 +38,12 @@ inline LocalName local_name(const std::string& path) {
     return name;
 }
 
-inline Fd local_socket(int type = SOCK_STREAM) {
-    Fd socket(::socket(AF_UNIX, type | SOCK_CLOEXEC, 0));
+inline Fd local_socket() {
+    Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (!socket) {
         throw_errno("make a unix socket");
     }
     return socket;
-}
-
-// A socket file whose socket is no more, left by a process that was killed. Asked by a datagram socket: where a stream
-// socket is bound the kernel answers EPROTOTYPE, also before that listens, and however many wait in its queue.
-inline bool is_stale(const LocalName& name) {
-    struct stat status {};
-    if (::lstat(name.address.sun_path, &status) != 0 || !S_ISSOCK(status.st_mode)) {
-        return false;
-    }
-    const auto probe = local_socket(SOCK_DGRAM);
-    return ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&name.address), name.length) != 0 &&
-           errno == ECONNREFUSED;
-}
-
-// Held while a stale file is replaced, so that nobody takes the new one for the stale one that was there a moment ago.
-// No file of its own could be left behind. Empty where the folder may not be read; a lock that a stranger keeps is not
-// waited for any longer than a second.
-inline Fd lock_folder_of(const std::filesystem::path& path) {
-    Fd folder(::open(path.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    for (int attempt = 0; folder && ::flock(folder.get(), LOCK_EX | LOCK_NB) != 0 && attempt < 100; ++attempt) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    return folder;
 }
 
 } // namespace detail
@@ -139,46 +78,34 @@ private:
     static Listening listen(const std::string& path) {
         Listening made{detail::local_socket(), {}, {}};
         if (path.empty()) {
-            made.name.length = sizeof(sa_family_t); // the kernel chooses
-            made.name.address.sun_family = AF_UNIX;
+            bind_anywhere(made);
         } else {
             made.name = detail::local_name(std::filesystem::absolute(path).string());
-            // The mode of the socket becomes that of the file.
-            if (::fchmod(made.socket.get(), 0600) != 0) {
-                throw_errno("set the mode of the socket");
-            }
-        }
-        auto* const address = reinterpret_cast<sockaddr*>(&made.name.address);
-        auto bound = ::bind(made.socket.get(), address, made.name.length);
-        if (bound != 0 && errno == EADDRINUSE && !path.empty()) {
-            const auto lock = detail::lock_folder_of(made.name.address.sun_path);
-            if (detail::is_stale(made.name)) {
-                ::unlink(made.name.address.sun_path);
-            }
-            bound = ::bind(made.socket.get(), address, made.name.length);
-            if (bound != 0 && errno == EADDRINUSE) {
+            errno = bind_to_file(made.socket.get(), made.name.address, made.name.length);
+            if (errno == EADDRINUSE) {
                 throw Error(IPCMARK_SYSTEM, "the socket path " + path + " is taken; choose another one", EADDRINUSE);
             }
-        }
-        if (bound != 0) {
-            throw_errno("bind a socket to " + (path.empty() ? "an abstract name" : path));
-        }
-        if (path.empty()) {
-            made.name.length = sizeof made.name.address;
-            if (::getsockname(made.socket.get(), address, &made.name.length) != 0) {
-                throw_errno("read the name of the socket");
+            if (errno != 0) {
+                throw_errno("bind a socket to " + path);
             }
-        } else {
             made.file = SocketFile(made.name.address.sun_path);
-            // The umask may have taken from the owner what it takes to connect.
-            if ((made.file.mode() & 07777) != 0600 && ::chmod(made.name.address.sun_path, 0600) != 0) {
-                throw_errno("set the mode of the socket " + path);
-            }
         }
         if (::listen(made.socket.get(), SOMAXCONN) != 0) {
             throw_errno("listen");
         }
         return made;
+    }
+
+    static void bind_anywhere(Listening& made) {
+        auto* const address = reinterpret_cast<sockaddr*>(&made.name.address);
+        made.name.address.sun_family = AF_UNIX;
+        if (::bind(made.socket.get(), address, sizeof(sa_family_t)) != 0) {
+            throw_errno("bind a socket to an abstract name");
+        }
+        made.name.length = sizeof made.name.address;
+        if (::getsockname(made.socket.get(), address, &made.name.length) != 0) {
+            throw_errno("read the name of the socket");
+        }
     }
 
     Rendezvous meeting_;
