@@ -3,6 +3,7 @@
 
 #include "module/limit_remedy.hpp"
 #include "module/locate.hpp"
+#include "run/small_file.hpp"
 
 #include <ipcmark/run.hpp>
 
@@ -10,7 +11,9 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
+#include <string_view>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -58,6 +61,17 @@ UniqueFd out_of_the_way(int descriptor) {
     return UniqueFd(fcntl(descriptor, F_DUPFD_CLOEXEC, 16));
 }
 
+// Processes that the kernel has killed for want of memory since it started, in all control groups.
+std::uint64_t oom_kills() {
+    constexpr std::string_view name = "\noom_kill ";
+    const std::string text = read_small_file("/proc/vmstat");
+    const auto at = text.find(name);
+    return at == std::string::npos ? 0 : std::strtoull(text.c_str() + at + name.size(), nullptr, 10);
+}
+
+constexpr const char* out_of_memory = "; in that time the kernel has killed for want of memory: take smaller messages, "
+                                      "fewer endpoints or a smaller --buffer-size, or raise the limit of the container";
+
 } // namespace
 
 void signal_workers(int signal) noexcept {
@@ -69,11 +83,12 @@ void signal_workers(int signal) noexcept {
 WorkerProcess::WorkerProcess(pid_t pid, UniqueFd pidfd, UniqueFd socket)
     : pid_(pid), pidfd_(std::move(pidfd)), channel_(std::make_unique<ControlChannel>(std::move(socket))) {
     exchange_group(0, pid_);
+    oom_kills_before_ = oom_kills();
 }
 
 WorkerProcess::WorkerProcess(WorkerProcess&& other) noexcept
     : pid_(std::exchange(other.pid_, -1)), pidfd_(std::move(other.pidfd_)), channel_(std::move(other.channel_)),
-      end_(std::move(other.end_)) {}
+      end_(std::move(other.end_)), oom_kills_before_(other.oom_kills_before_) {}
 
 WorkerProcess WorkerProcess::spawn(int results_descriptor) {
     const std::string program = worker_program().string();
@@ -151,7 +166,8 @@ std::optional<std::string> WorkerProcess::reap(int flags) {
     if (reaped < 0)
         end_ = ""; // the program ignores SIGCHLD or waits for all its children: that it ended is all that can be known
     else if (WIFSIGNALED(status))
-        end_ = fmt::format("killed by signal {} ({})", WTERMSIG(status), strsignal(WTERMSIG(status)));
+        end_ = fmt::format("killed by signal {} ({}){}", WTERMSIG(status), strsignal(WTERMSIG(status)),
+                           WTERMSIG(status) == SIGKILL && oom_kills() != oom_kills_before_ ? out_of_memory : "");
     else if (WEXITSTATUS(status) != 0)
         end_ = fmt::format("exit code {}", WEXITSTATUS(status));
     else

@@ -4,6 +4,7 @@
 #include "run/control_channel.hpp"
 #include "run/unique_fd.hpp"
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,8 +38,8 @@ public:
     [[nodiscard]] int pidfd() const noexcept { return pidfd_.get(); }
     [[nodiscard]] pid_t pid() const noexcept { return pid_; }
 
-    // How it ended, "killed by signal 9 (Killed)", "exit code 3"; empty for exit code 0 and where this program ignores
-    // SIGCHLD; nothing while it runs.
+    // How it ended, "killed by signal 9 (Killed)", "exit code 3", with what the kernel says of the cause where memory was
+    // out; empty for exit code 0 and where this program ignores SIGCHLD; nothing while it runs.
     std::optional<std::string> ended();
     [[nodiscard]] bool stopped() const noexcept;
     void kill() noexcept; // the whole group
@@ -53,6 +54,7 @@ private:
     UniqueFd pidfd_;
     std::unique_ptr<ControlChannel> channel_;
     std::optional<std::string> end_;
+    std::uint64_t oom_kills_before_ = 0;
 };
 
 } // namespace ipcmark
