@@ -68,6 +68,14 @@ Percentiles percentiles_of(const ResultDocument& document) {
     return {some, all.size()};
 }
 
+// "box7 (x86_64, AMD EPYC 9B14, Linux 6.1.0)"; both machines may have the same name, as containers and images do.
+std::string machine_text(const SystemInfo& system) {
+    std::string text = fmt::format("{} ({}", system.hostname, system.architecture);
+    if (!system.cpu_model.empty())
+        text += ", " + system.cpu_model;
+    return text + fmt::format(", {} {})", system.os, system.kernel);
+}
+
 class Console {
 public:
     Console(const ResultDocument& document, Colour colour)
@@ -203,6 +211,10 @@ private:
             note("percentiles", Style::faint,
                  fmt::format("{} of the {} that were asked for; the document (-o) has all", percentiles_.shown.size(),
                              percentiles_.asked));
+        if (const auto& server = document_.server_system)
+            note("machines", Style::faint,
+                 fmt::format("the client on {}, the server on {}, connected to {}", machine_text(document_.system),
+                             machine_text(*server), document_.control_address.value_or("it")));
         if (document_.interrupted)
             note("interrupted", Style::yellow, "the results are of what was measured until then");
         return notes_.empty() ? "" : "\n" + notes_;

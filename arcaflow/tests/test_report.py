@@ -160,6 +160,17 @@ class Report(ReportTest):
         self.assertNotIn("rust version", text)
         self.assertIn("rust version", self.report(rusty_document()))
 
+    def test_the_server_of_two_machines_has_its_own_lines(self):
+        document = ipcmark_document()
+        ours = document["metadata"]["system_info"]
+        theirs = {**ours, "hostname": "the-server", "cpu_cores": 192, "clock": {"source": "none"}}
+        document["metadata"].update(server_system_info=theirs, control_address="tcp:192.0.2.7:7000")
+        text = self.report(document)
+        for words in ("server: hostname", "the-server", "server: CPUs online", "192", "tcp:192.0.2.7:7000"):
+            self.assertIn(words, text)
+        for words in ("server: kernel", "server: clock"):
+            self.assertNotIn(words, text)
+
     def test_streaming_is_explained_only_where_it_was_measured(self):
         self.assertIn("mostly time spent in its buffers", self.report(ipcmark_document()))
         paced = ipcmark_result()

@@ -14,7 +14,7 @@ import pytest
 from machines import of_another_boot, two_machines
 from support import TIMEOUT_S, validator_of
 
-QUICK = ["-i", 300, "-w", 10, "--round-trip", "-q"]
+QUICK = ["-i", 300, "-w", 10, "--round-trip"]
 PORT = 7000
 needs_ipv6 = pytest.mark.skipif(not Path("/proc/net/if_inet6").exists(), reason="no IPv6 here")
 
@@ -35,8 +35,9 @@ class Pair:
         assert "serving" in process.stderr.readline()
         return process
 
-    def connect(self, address, *arguments):
-        return self.ipcmark("connect", address, *QUICK, *arguments, "-o", "r.json", wrapper=self.client.wrapper)
+    def connect(self, address, *arguments, quiet=True):
+        arguments = [*QUICK, *(["-q"] if quiet else []), *arguments]
+        return self.ipcmark("connect", address, *arguments, "-o", "r.json", wrapper=self.client.wrapper)
 
     def document(self):
         document = json.loads((self.ipcmark.folder / "r.json").read_text())
@@ -234,13 +235,17 @@ def test_the_document_knows_both_machines(pair):
     pair.server.wrapper += ["the-server"]
     server = pair.serve(f"tcp:0.0.0.0:{PORT}", "--once")
     address = f"tcp:{pair.server.host}:{PORT}"
-    done = pair.connect(address, "-m", "tcp")
+    done = pair.connect(address, "-m", "tcp", quiet=False)
     assert done.returncode == 0, done.stderr
     metadata = pair.document()["metadata"]
     ours, theirs = metadata["system_info"], metadata["server_system_info"]
     assert metadata["control_address"] == address
     assert (theirs["boot_id"], theirs["hostname"]) == (boot_id, "the-server")
     assert ours["boot_id"] != boot_id and ours["hostname"] != "the-server"
+    words = " ".join(done.stdout.split())
+    assert f"machines: the client on {ours['hostname']} (" in words
+    assert f"the server on the-server ({theirs['architecture']}, " in words
+    assert f"connected to {address}" in words
     own = {"boot_id", "hostname", "clock"}
     assert {name: theirs[name] for name in theirs if name not in own} == {
         name: ours[name] for name in ours if name not in own

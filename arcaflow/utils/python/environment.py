@@ -25,18 +25,27 @@ _NAMES = {
 def environment_of(document: dict[str, Any]) -> dict[str, str]:
     """Names and values, with units."""
     metadata = document.get("metadata") or {}
-    system = metadata.get("system_info") or {}
-    found = {}
-    for name, value in _flat(system).items():
-        if name in _LEFT_OUT or (name == "rust_version" and "compiler" in system):
-            continue
-        found[_NAMES.get(name, name.replace("_", " "))] = _value(name, value)
+    found = _system(metadata.get("system_info") or {})
+    # Of the other of two machines, in what it differs; its clock has timed nothing.
+    for name, value in _system(metadata.get("server_system_info") or {}).items():
+        if not name.startswith("clock") and value != found.get(name):
+            found[f"server: {name}"] = value
+    if metadata.get("control_address"):
+        found["connected to"] = metadata["control_address"]
     found["began"] = str(metadata.get("timestamp", ""))
     command = " ".join(metadata.get("command_line") or [])
     if command:
         several = len({result.get("input_test") for result in document["results"]}) > 1
         found["command of the first test" if several else "command"] = command
     return found
+
+
+def _system(system: dict[str, Any]) -> dict[str, str]:
+    return {
+        _NAMES.get(name, name.replace("_", " ")): _value(name, value)
+        for name, value in _flat(system).items()
+        if name not in _LEFT_OUT and not (name == "rust_version" and "compiler" in system)
+    }
 
 
 def _value(name: str, value: Any) -> str:
