@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/command_line.hpp"
+#include "host/option_values.hpp"
 #include "host/printable.hpp"
 #include "host/standard_output.hpp"
 #include "host/text_table.hpp"
@@ -12,6 +13,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 #include <iterator>
 #include <map>
 
@@ -30,10 +32,12 @@ constexpr const char* default_threshold = "5%";
 Grammar grammar() {
     Grammar grammar;
     grammar.command = "ipcmark compare";
-    grammar.usage = "A.json B.json [options]";
+    grammar.usage = "A.json[,...] B.json[,...] [options]";
     grammar.description =
-        "Compare two result documents, test by test: B against A. Documents of rusty-comms are read too.";
-    grammar.positionals = {{"A", "The result document to compare with."}, {"B", "The one to judge."}};
+        "Compare two result documents, test by test: B against A. Either may be several, separated by commas, whose "
+        "tests count as repetitions: measure A and B in turns, for what the machine does otherwise from minute to "
+        "minute is then in both. Documents of rusty-comms are read too.";
+    grammar.positionals = {{"A", "The result document, or documents, to compare with."}, {"B", "Those to judge."}};
     grammar.options = {
         {"--threshold", "PERCENT", Arity::one, "Judgement", "Changes up to this much are taken for noise (default 5%).",
          ""},
@@ -43,11 +47,23 @@ Grammar grammar() {
         help_option(),
     };
     grammar.footer =
-        "A figure has changed where it differs by more than the threshold and the ranges of the two do not touch; "
-        "where they do, it is unclear, which is no regression: the runs cannot tell a change from noise. The "
-        "range of a test that was repeated (run --repeat N) is that of its repetitions; of a single run, it is that of "
-        "the sampling, which knows nothing of how runs differ from each other: repeat tests that matter.";
+        "A figure has changed where it differs by more than the threshold, A and B have four runs of the test or more "
+        "(run --repeat N, or several documents), and the ranges that these span do not touch; else it is unclear, "
+        "which "
+        "is no regression: the runs cannot tell a change from noise. Unclear is also what was measured while a check "
+        "failed on one side only, such as that of the share of its CPU that a process had.";
     return grammar;
+}
+
+// A file may have commas in its name.
+ImportedDocument import_files(const std::string& text) {
+    std::error_code ignored;
+    if (std::filesystem::exists(text, ignored))
+        return import_file(text);
+    std::vector<ImportedDocument> documents;
+    for (const std::string& name : split_list({text}))
+        documents.push_back(import_file(name));
+    return joined(std::move(documents));
 }
 
 // "5%" or "5", as a fraction.
@@ -154,10 +170,13 @@ struct ConfigurationColumn {
 };
 
 constexpr ConfigurationColumn configuration_columns[] = {
+    {"first_message", "first message", "", "-"},
+    {"msg_count", "count", "", "-"},
     {"rate_per_second", "rate", "/s", "max"},
     {"send_delay_ns", "delay", " ns", "-"},
     {"spin_ns", "spin", " ns", "-"},
     {"wait_policy", "wait", "", "-"},
+    {"warmup_iterations", "warm-up", "", "-"},
 };
 
 ConfigurationColumn column_of(std::string_view field) {
@@ -184,23 +203,48 @@ std::string described(const ComparedTest& test, const std::vector<std::string>& 
     return text;
 }
 
-// Each difference once, with the tests that have it.
-std::vector<std::string> differences_of(const Comparison& comparison) {
+// Each of their texts once, with the tests that have it.
+std::vector<std::string> in_tests(const Comparison& comparison, std::vector<std::string> ComparedTest::*member) {
     std::vector<std::pair<std::string, std::vector<std::string>>> found;
     for (const ComparedTest& test : comparison.tests)
-        for (const std::string& difference : test.differences) {
+        for (const std::string& own : test.*member) {
             auto known =
-                std::find_if(found.begin(), found.end(), [&](const auto& entry) { return entry.first == difference; });
+                std::find_if(found.begin(), found.end(), [&](const auto& entry) { return entry.first == own; });
             if (known == found.end())
-                known = found.insert(found.end(), {difference, {}});
+                known = found.insert(found.end(), {own, {}});
             known->second.push_back(described(test, comparison.varying));
         }
     std::vector<std::string> texts;
-    for (const auto& [difference, tests] : found)
-        texts.push_back(tests.size() == comparison.tests.size()
-                            ? difference
-                            : fmt::format("{}: {}", fmt::join(tests, "; "), difference));
+    for (const auto& [own, tests] : found)
+        texts.push_back(tests.size() == comparison.tests.size() ? own
+                                                                : fmt::format("{}: {}", fmt::join(tests, "; "), own));
     return texts;
+}
+
+std::vector<std::string_view> reasons_for_unclear(const Comparison& comparison) {
+    bool few_runs = false;
+    bool one_is_suspicious = false;
+    bool ranges_touch = false;
+    for (const ComparedTest& test : comparison.tests) {
+        if (figures_with(test, Change::unclear).empty())
+            continue;
+        if (std::min(test.runs_first, test.runs_second) < fewest_runs)
+            few_runs = true;
+        else if (!test.suspicious_alike)
+            one_is_suspicious = true;
+        else
+            ranges_touch = true;
+    }
+    std::vector<std::string_view> reasons;
+    if (few_runs)
+        reasons.emplace_back("beyond the threshold, but fewer than four runs of a test cannot tell a change from the "
+                             "noise between runs; use run --repeat 5 for both");
+    if (one_is_suspicious)
+        reasons.emplace_back("beyond the threshold, but one side did not pass a check that the other did: measure that "
+                             "side again");
+    if (ranges_touch)
+        reasons.emplace_back("beyond the threshold, but the ranges of A and B touch: more repetitions may tell");
+    return reasons;
 }
 
 std::string as_text(const Comparison& comparison, const ImportedDocument& a, const ImportedDocument& b, Colour colour) {
@@ -243,15 +287,12 @@ std::string as_text(const Comparison& comparison, const ImportedDocument& a, con
         note("only in B:", test, Style::yellow);
     for (const std::string& difference : comparison.machine_differences)
         note("the machines differ:", difference, Style::yellow);
-    for (const std::string& difference : differences_of(comparison))
+    for (const std::string& difference : in_tests(comparison, &ComparedTest::differences))
         note("the tests differ:", difference, Style::yellow);
-    if (comparison.any_unclear())
-        note("unclear:", "beyond the threshold, but the ranges of A and B touch: more repetitions may tell",
-             Style::yellow);
-    if (std::any_of(comparison.tests.begin(), comparison.tests.end(),
-                    [](const ComparedTest& test) { return test.runs_first == 1 || test.runs_second == 1; }))
-        note("noise:", "tests that ran once cannot tell a change from the noise between runs; use run --repeat 5",
-             Style::faint);
+    for (const std::string& check : in_tests(comparison, &ComparedTest::suspicious))
+        note("did not pass a check:", check, Style::yellow);
+    for (const std::string_view reason : reasons_for_unclear(comparison))
+        note("unclear:", std::string(reason), Style::yellow);
     if (!comparison.tests.empty())
         note("compared:", counted(comparison), Style::plain);
     return notes.empty() ? text : text + "\n" + notes;
@@ -291,6 +332,7 @@ std::string as_json_text(const Comparison& comparison) {
                          {"runs_a", test.runs_first},
                          {"runs_b", test.runs_second},
                          {"differences", as_json(test.differences)},
+                         {"suspicious", as_json(test.suspicious)},
                          {"p50_ns", as_json(test.p50_ns)},
                          {"p99_ns", as_json(test.p99_ns)},
                          {"messages_per_second", as_json(test.messages_per_second)}});
@@ -313,8 +355,8 @@ int verb_compare(const Invocation& invocation) {
     }
     const double threshold =
         parse_threshold(arguments.has("threshold") ? arguments.values.at("threshold").back() : default_threshold);
-    const ImportedDocument a = import_file(arguments.positionals.at(0));
-    const ImportedDocument b = import_file(arguments.positionals.at(1));
+    const ImportedDocument a = import_files(arguments.positionals.at(0));
+    const ImportedDocument b = import_files(arguments.positionals.at(1));
     const Comparison comparison = compare(a, b, threshold);
     print(arguments.flag("json") ? as_json_text(comparison) : as_text(comparison, a, b, colour_of(STDOUT_FILENO)));
     return arguments.flag("fail-on-regression") && comparison.any_regression() ? exit_failed : exit_ok;

@@ -80,44 +80,76 @@ std::optional<Figure> figure_of(const Group& runs, Member member) {
 }
 
 enum class Wanted { small, large };
+enum class Evidence { enough, lacking };
 
-Change judge(const Figure& first, const Figure& second, Wanted wanted, double threshold) {
+Change judge(const Figure& first, const Figure& second, Wanted wanted, Evidence evidence, double threshold) {
     const double ratio = second.value / first.value;
     const bool apart = first.high < second.low || second.high < first.low;
     if (ratio <= 1 + threshold && ratio >= 1 / (1 + threshold))
         return Change::none;
-    if (!apart)
+    if (!apart || evidence == Evidence::lacking)
         return Change::unclear;
     return (ratio > 1) == (wanted == Wanted::small) ? Change::worse : Change::better;
 }
 
+// How many runs of a test did not pass each check.
+std::map<std::string, std::size_t> suspicions(const Group& runs) {
+    std::map<std::string, std::size_t> counts;
+    for (const ImportedResult* run : runs.runs)
+        for (const std::string& check : run->suspicious)
+            ++counts[check];
+    return counts;
+}
+
+void add_suspicions(const Group& first, const Group& second, ComparedTest& test) {
+    auto ours = suspicions(first);
+    auto theirs = suspicions(second);
+    std::set<std::string> checks;
+    for (const auto* counts : {&ours, &theirs})
+        for (const auto& entry : *counts)
+            checks.insert(entry.first);
+    for (const std::string& check : checks) {
+        test.suspicious.push_back(fmt::format("{}: in {} of {} runs, {} of {}", check, ours[check], first.runs.size(),
+                                              theirs[check], second.runs.size()));
+        if (ours[check] == 0 || theirs[check] == 0)
+            test.suspicious_alike = false;
+    }
+}
+
 std::optional<ComparedFigure> compare_figures(const Group& first, const Group& second, Member member, Wanted wanted,
-                                              double threshold) {
+                                              Evidence evidence, double threshold) {
     const auto a = figure_of(first, member);
     const auto b = figure_of(second, member);
     if (!a || !b || a->value <= 0)
         return std::nullopt;
-    return ComparedFigure{*a, *b, b->value / a->value, judge(*a, *b, wanted, threshold)};
+    return ComparedFigure{*a, *b, b->value / a->value, judge(*a, *b, wanted, evidence, threshold)};
 }
 
 ComparedTest compare_tests(const Group& first, const Group& second, double threshold) {
     const ImportedResult& test = first.test();
-    const bool both_count = test.messages_per_second && second.test().messages_per_second;
-    return {
-        .mechanism = test.mechanism,
-        .direction = test.direction,
-        .message_size_bytes = test.message_size_bytes,
-        .concurrency = test.concurrency,
-        .configuration = test.configuration,
-        .runs_first = first.runs.size(),
-        .runs_second = second.runs.size(),
-        .differences = differences(test, second.test()),
-        .p50_ns = compare_figures(first, second, &ImportedResult::p50_ns, Wanted::small, threshold),
-        .p99_ns = compare_figures(first, second, &ImportedResult::p99_ns, Wanted::small, threshold),
-        .messages_per_second = compare_figures(
-            first, second, both_count ? &ImportedResult::messages_per_second : &ImportedResult::bytes_per_second,
-            Wanted::large, threshold),
+    ComparedTest compared;
+    compared.mechanism = test.mechanism;
+    compared.direction = test.direction;
+    compared.message_size_bytes = test.message_size_bytes;
+    compared.concurrency = test.concurrency;
+    compared.configuration = test.configuration;
+    compared.runs_first = first.runs.size();
+    compared.runs_second = second.runs.size();
+    compared.differences = differences(test, second.test());
+    add_suspicions(first, second, compared);
+    const auto evidence =
+        std::min(compared.runs_first, compared.runs_second) >= fewest_runs && compared.suspicious_alike
+            ? Evidence::enough
+            : Evidence::lacking;
+    const auto figures = [&](Member member, Wanted wanted) {
+        return compare_figures(first, second, member, wanted, evidence, threshold);
     };
+    const bool both_count = test.messages_per_second && second.test().messages_per_second;
+    compared.p50_ns = figures(&ImportedResult::p50_ns, Wanted::small);
+    compared.p99_ns = figures(&ImportedResult::p99_ns, Wanted::small);
+    compared.messages_per_second =
+        figures(both_count ? &ImportedResult::messages_per_second : &ImportedResult::bytes_per_second, Wanted::large);
+    return compared;
 }
 
 // Added to `varying` in their order, each once.

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <cstring>
 #include <fstream>
+#include <iterator>
 #include <limits>
 #include <tuple>
 #include <utility>
@@ -145,14 +146,16 @@ std::string as_text(const json::value& value) {
         return std::string(value.get_string());
     if (value.is_double())
         return fmt::format("{}", value.get_double());
+    if (const json::object* time = value.if_object(); time != nullptr && time->contains("secs"))
+        return fmt::format("{:g} s",
+                           number_in(*time, "secs").value_or(0) + number_in(*time, "nanos").value_or(0) / 1e9);
     return json::serialize(value);
 }
 
 // Those of test_config that are compared by other means, or do not change a figure.
-constexpr std::array<std::string_view, 13> not_configuration{
-    "message_size",    "buffer_size",   "concurrency",      "msg_count",          "duration",
-    "one_way_enabled", "percentiles",   "mechanism_id",     "round_trip_enabled", "timeout_ns",
-    "repeat_index",    "first_message", "warmup_iterations"};
+constexpr std::array<std::string_view, 9> not_configuration{"message_size",       "buffer_size", "concurrency",
+                                                            "one_way_enabled",    "percentiles", "mechanism_id",
+                                                            "round_trip_enabled", "timeout_ns",  "repeat_index"};
 
 bool is_given(const json::object& option) {
     return bool_in(option, "given").value_or(true);
@@ -163,12 +166,17 @@ void add_configuration(ImportedResult& test, const json::object& result, const j
         if (std::find(not_configuration.begin(), not_configuration.end(), std::string_view(key)) ==
             not_configuration.end())
             test.configuration[key] = as_text(value);
-    if (const json::object* module = object_in(result, "module"))
-        if (const json::array* options = array_in(*module, "options"))
-            for (const json::value& option : *options)
-                if (const json::object* entry = option.if_object())
-                    (is_given(*entry) ? test.configuration : test.unasked)["option " + text_in(*entry, "name")] =
-                        text_in(*entry, "value");
+    const json::object* module = object_in(result, "module");
+    const json::array* options = module == nullptr ? nullptr : array_in(*module, "options");
+    if (options == nullptr) { // which say it themselves, with what the system chose
+        if (const json::value* asked = config.if_contains("buffer_size"))
+            test.configuration["buffer_size"] = as_text(*asked);
+        return;
+    }
+    for (const json::value& option : *options)
+        if (const json::object* entry = option.if_object())
+            (is_given(*entry) ? test.configuration : test.unasked)["option " + text_in(*entry, "name")] =
+                text_in(*entry, "value");
 }
 
 std::optional<std::string> failure_of(const json::object& result) {
@@ -239,6 +247,8 @@ private:
              {"architecture", "cpu_cores", "cpu_model", "kernel", "governor", "virtualization", "container"})
             if (const json::value* value = system->if_contains(key))
                 document_.machine[key] = as_text(*value);
+        if (const json::object* clock = object_in(*system, "clock"))
+            document_.machine["clock"] = text_in(*clock, "source");
     }
 
     void add(const json::object& test) {
@@ -299,6 +309,11 @@ private:
             result.messages_per_second = exact(number_in(*throughput, "messages_per_second"));
             result.bytes_per_second = exact(number_in(*throughput, "bytes_per_second"));
         }
+        if (const json::array* audit = array_in(measured, "audit"))
+            for (const json::value& check : *audit)
+                if (const json::object* entry = check.if_object();
+                    entry != nullptr && text_in(*entry, "verdict") == "suspicious")
+                    result.suspicious.push_back(text_in(*entry, "id"));
         document_.results.push_back(std::move(result));
     }
 
@@ -328,6 +343,21 @@ ImportedDocument import_file(const std::filesystem::path& path) {
                                          path.string(), format_size_bytes(largest_document)));
     }
     return import_document(text, path.string());
+}
+
+ImportedDocument joined(std::vector<ImportedDocument> documents) {
+    ImportedDocument all = std::move(documents.front());
+    for (auto document = documents.begin() + 1; document != documents.end(); ++document) {
+        all.name += ", " + document->name;
+        for (const auto& [key, value] : document->machine)
+            if (std::string& known = all.machine[key]; known.empty())
+                known = value;
+            else if ((" or " + known + " or ").find(" or " + value + " or ") == std::string::npos)
+                known += " or " + value;
+        std::move(document->results.begin(), document->results.end(), std::back_inserter(all.results));
+        std::move(document->failures.begin(), document->failures.end(), std::back_inserter(all.failures));
+    }
+    return all;
 }
 
 } // namespace ipcmark::result

@@ -33,6 +33,7 @@ struct ImportedResult {
     std::map<std::string, std::string> configuration;
     // Options of the module that nobody asked for, as they were; they may differ from run to run.
     std::map<std::string, std::string> unasked;
+    std::vector<std::string> suspicious; // the ids of the checks that its figures did not pass
     std::optional<Figure> p50_ns;
     std::optional<Figure> p99_ns;
     std::optional<Figure> messages_per_second;
@@ -58,5 +59,8 @@ struct ImportedDocument {
 // Throws UsageError naming the document and what is wrong with it.
 [[nodiscard]] ImportedDocument import_document(std::string_view text, const std::string& name);
 [[nodiscard]] ImportedDocument import_file(const std::filesystem::path& path);
+// Documents of the same tests, measured in turns with those of another side, as one whose tests were repeated. Where
+// their machines are not alike, a field has both values. `documents` is not empty.
+[[nodiscard]] ImportedDocument joined(std::vector<ImportedDocument> documents);
 
 } // namespace ipcmark::result

@@ -7,6 +7,7 @@
 #include <ipcmark/run.hpp>
 
 #include <string>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -28,6 +29,17 @@ ResultDocument uds_at(std::uint64_t ns) {
         test.round_trip->latency.histogram.record(ns + i % 100 * ns / 10'000);
     test.round_trip->latency.percentiles = {{50, test.round_trip->latency.histogram.percentile_ns(50)}};
     test.round_trip->throughput.messages_per_second = 1e9 / static_cast<double>(ns);
+    return document;
+}
+
+// The same test of uds again and again, each run at its time.
+ResultDocument uds_runs_at(const std::vector<std::uint64_t>& times_ns) {
+    ResultDocument document = uds_at(1);
+    document.results.clear();
+    for (std::uint64_t ns : times_ns) {
+        document.results.push_back(uds_at(ns).results.front());
+        document.results.back().plan.repeat_index = static_cast<unsigned>(document.results.size() - 1);
+    }
     return document;
 }
 
@@ -90,7 +102,7 @@ TEST_CASE("the three spellings of the throughput are the same figure") {
     const Comparison comparison = compare(import_document(rusty_comms("mb_s", 10), "a"),
                                           import_document(rusty_comms("mbps", 20), "b"), five_percent);
     CHECK(comparison.tests.at(0).messages_per_second->ratio == 2);
-    CHECK(comparison.tests.at(0).messages_per_second->change == Change::better);
+    CHECK(comparison.tests.at(0).messages_per_second->change == Change::unclear); // of one run
 }
 
 TEST_CASE("what is no result document is named") {
@@ -121,7 +133,9 @@ TEST_CASE("the same document twice has not changed") {
 
 TEST_CASE("a change beyond the threshold is better or worse, within it the same") {
     const auto change = [](std::uint64_t before, std::uint64_t after) {
-        return compare(imported(uds_at(before)), imported(uds_at(after)), five_percent).tests.at(0);
+        const std::vector<std::uint64_t> runs_before(fewest_runs, before);
+        const std::vector<std::uint64_t> runs_after(fewest_runs, after);
+        return compare(imported(uds_runs_at(runs_before)), imported(uds_runs_at(runs_after)), five_percent).tests.at(0);
     };
     CHECK(change(10'000, 12'000).p50_ns->change == Change::worse);
     CHECK(change(10'000, 12'000).messages_per_second->change == Change::worse);
@@ -132,27 +146,65 @@ TEST_CASE("a change beyond the threshold is better or worse, within it the same"
 }
 
 TEST_CASE("repetitions whose ranges touch are unclear, whatever their medians say") {
-    const auto runs = [](std::initializer_list<std::uint64_t> times) {
-        ResultDocument document = uds_at(1);
-        document.results.clear();
-        for (std::uint64_t ns : times) {
-            document.results.push_back(uds_at(ns).results.front());
-            document.results.back().plan.repeat_index = static_cast<unsigned>(document.results.size() - 1);
-        }
-        return imported(document);
-    };
-    const Comparison noisy = compare(runs({10'000, 10'100, 13'000}), runs({12'000, 12'500, 12'600}), five_percent);
+    const auto runs = [](const std::vector<std::uint64_t>& times_ns) { return imported(uds_runs_at(times_ns)); };
+    const Comparison noisy =
+        compare(runs({10'000, 10'100, 10'100, 13'000}), runs({12'000, 12'500, 12'600, 12'600}), five_percent);
     REQUIRE(noisy.tests.size() == 1);
-    CHECK(noisy.tests[0].runs_first == 3);
+    CHECK(noisy.tests[0].runs_first == 4);
     CHECK(noisy.tests[0].p50_ns->ratio > 1.2);
     CHECK(noisy.tests[0].p50_ns->change == Change::unclear);
     CHECK(noisy.any_unclear());
     CHECK_FALSE(noisy.any_regression());
     // Ranges that touch say nothing of medians that are the same.
-    const Comparison same = compare(runs({10'000, 10'100, 13'000}), runs({10'000, 10'200, 12'600}), five_percent);
+    const Comparison same =
+        compare(runs({10'000, 10'100, 10'100, 13'000}), runs({10'000, 10'100, 10'200, 12'600}), five_percent);
     CHECK(same.tests[0].p50_ns->change == Change::none);
     CHECK_FALSE(same.any_unclear());
-    CHECK(compare(runs({10'000, 10'100, 10'200}), runs({12'000, 12'500, 12'600}), five_percent).any_regression());
+    CHECK(compare(runs({10'000, 10'100, 10'200, 10'300}), runs({12'000, 12'100, 12'500, 12'600}), five_percent)
+              .any_regression());
+}
+
+TEST_CASE("of few runs nobody can say that something has changed") {
+    for (std::size_t runs = 1; runs <= fewest_runs; ++runs) {
+        const ImportedDocument few = imported(uds_runs_at(std::vector<std::uint64_t>(runs, 20'000)));
+        const ImportedDocument many = imported(uds_runs_at(std::vector<std::uint64_t>(9, 10'000)));
+        for (const Comparison& comparison : {compare(many, few, five_percent), compare(few, many, five_percent)}) {
+            CHECK(comparison.any_unclear() == (runs < fewest_runs));
+            const bool changed = comparison.tests.at(0).p50_ns->change != Change::unclear;
+            CHECK(changed == (runs == fewest_runs));
+        }
+        CHECK(compare(many, few, five_percent).any_regression() == (runs == fewest_runs));
+        CHECK_FALSE(compare(few, few, five_percent).any_unclear());
+    }
+}
+
+TEST_CASE("what one side only failed a check with is unclear, and named") {
+    const auto suspicious = [](ResultDocument document, std::size_t runs) {
+        for (std::size_t i = 0; i < runs; ++i)
+            document.results.at(i).round_trip->audit = {{"cpu-share", 0.2, "at least 0.9", CheckVerdict::suspicious}};
+        return imported(document);
+    };
+    const ResultDocument before = uds_runs_at({10'000, 10'000, 10'000, 10'000});
+    const ResultDocument after = uds_runs_at({20'000, 20'000, 20'000, 20'000});
+    const Comparison one = compare(suspicious(before, 0), suspicious(after, 3), five_percent);
+    CHECK(one.tests.at(0).suspicious == std::vector<std::string>{"cpu-share: in 0 of 4 runs, 3 of 4"});
+    CHECK_FALSE(one.any_regression());
+    CHECK(one.any_unclear());
+    const Comparison both = compare(suspicious(before, 2), suspicious(after, 4), five_percent);
+    CHECK(both.tests.at(0).suspicious == std::vector<std::string>{"cpu-share: in 2 of 4 runs, 4 of 4"});
+    CHECK(both.any_regression());
+}
+
+TEST_CASE("runs of another length or warm-up are paired, and said to differ") {
+    ResultDocument first = uds_at(10'000);
+    ResultDocument second = first;
+    second.results[0].plan.warmup_messages = 7;
+    second.results[0].plan.message_count = 77;
+    const std::vector<std::string> differences =
+        compare(imported(first), imported(second), 0.05).tests.at(0).differences;
+    REQUIRE(differences.size() == 2);
+    CHECK(differences[0].find("msg_count: ") == 0);
+    CHECK(differences[1].find("warmup_iterations: ") == 0);
 }
 
 TEST_CASE("tests are paired by configuration first, and by what they measure where only one is left") {
