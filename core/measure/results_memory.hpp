@@ -56,7 +56,7 @@ struct UsageRecord {
 struct HistogramSums {
     std::uint64_t min_ns;
     std::uint64_t max_ns;
-    std::uint64_t sum_ns;
+    std::uint64_t sum_ns; // modulo 2^64: whole_sum_ns()
 };
 
 // One side of one endpoint. Written by the thread that drives it, read by the coordinator at any time.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/assemble.hpp"
 
+#include "measure/whole_sum.hpp"
 #include "run/audit.hpp"
 #include "run/placement.hpp"
 
@@ -12,7 +13,7 @@ namespace {
 using std::memory_order_relaxed;
 
 Histogram histogram_of(std::span<const std::uint64_t> counts, const HistogramSums& sums) {
-    return Histogram(counts, sums.min_ns, sums.max_ns, static_cast<double>(sums.sum_ns));
+    return Histogram(counts, sums.min_ns, sums.max_ns, whole_sum_ns(counts, sums.sum_ns));
 }
 
 // The endpoints' windows as one: from the first send of any to the last receive of any.
