@@ -81,6 +81,11 @@ inline bool tail_matches(const std::uint8_t* payload, std::size_t size, std::uin
     return size < tailed_bytes || std::memcmp(payload + size - 8, &sequence, 8) == 0;
 }
 
+// Whether the two ends of a message belong together, as far as it has two.
+inline bool is_whole(const std::uint8_t* payload, std::size_t size) noexcept {
+    return size < tailed_bytes || tail_matches(payload, size, read_sequence(payload));
+}
+
 // Whether all bytes that carry nothing are as they were sent. Takes time with the size: not for the measured window.
 inline bool body_intact(const std::uint8_t* payload, std::size_t size) noexcept {
     return size < tailed_bytes || std::all_of(payload + envelope_bytes, payload + size - 8,

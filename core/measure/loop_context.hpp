@@ -73,11 +73,19 @@ struct LoopContext {
     [[nodiscard]] bool peer_shares_memory() const noexcept { return memory->shape().shared_with_peer != 0; }
 };
 
-// How a loop ended: the status and, if it is not IPCMARK_OK, which function gave it.
+// How a loop ended: the status and, if it is not IPCMARK_OK, which function gave it. Where that said IPCMARK_OK and
+// broke a rule, `fault` says which, of the number that it gave and the one that it was asked for.
 struct LoopEnd {
     ipcmark_status status = IPCMARK_OK;
     const char* action = "";
+    const char* fault = nullptr; // "gave {} messages of {} that were asked for"
+    std::uint64_t given = 0;
+    std::uint64_t asked = 0;
 };
+
+inline LoopEnd wrong_size(const char* action, std::size_t given, std::size_t asked) noexcept {
+    return {IPCMARK_INTERNAL, action, "gave a message of {} bytes, and {} were sent", given, asked};
+}
 
 // Runs the whole of one endpoint in the calling thread, blocking: warm-up, the measured messages, the end message.
 // Leaves everything that it finds in results memory. The endpoint stays open.

@@ -55,7 +55,10 @@ template <class Clock> LoopEnd serve_one_way_batched(const LoopContext& context)
         const auto status = context.calls.batch->recv_batch(context.endpoint, messages.data(), batch, &received);
         if (status != IPCMARK_OK || received == 0 || received > batch) [[unlikely]] {
             receiver.finish(nullptr);
-            return {status != IPCMARK_OK ? status : IPCMARK_INTERNAL, "recv_batch"};
+            if (status != IPCMARK_OK)
+                return {status, "recv_batch"};
+            return {IPCMARK_INTERNAL, "recv_batch", "says that {} messages came, and room was for 1 to {}", received,
+                    batch};
         }
         const std::uint64_t now = Clock::after_loads();
         if (const std::size_t taken = receiver.take_batch({messages.data(), received}, now); taken != received)
@@ -274,7 +277,7 @@ private:
             if (status != IPCMARK_OK) [[unlikely]]
                 return {status, "send_batch"};
             if (sent == 0 || sent > count - done) [[unlikely]]
-                return {IPCMARK_INTERNAL, "send_batch"};
+                return {IPCMARK_INTERNAL, "send_batch", "says that {} of {} messages were sent", sent, count - done};
             done += sent;
         }
         return {};

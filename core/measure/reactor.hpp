@@ -32,11 +32,12 @@ public:
 
 protected:
     EndpointDriver(ipcmark_endpoint* endpoint, Slot& slot) noexcept : endpoint_(endpoint), slot_(slot) {}
-    Need stop_with(ipcmark_status status, const char* action) noexcept {
-        end_ = {status, action};
-        slot_.note_end(status);
+    Need stop_with(const LoopEnd& end) noexcept {
+        end_ = end;
+        slot_.note_end(end.status);
         return Need{.done = true};
     }
+    Need stop_with(ipcmark_status status, const char* action) noexcept { return stop_with(LoopEnd{status, action}); }
     void note_moved() noexcept { moved_ = true; }
 
 private:

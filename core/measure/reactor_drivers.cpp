@@ -49,6 +49,10 @@ public:
                     receiver_.take(rx_.data(), size, now);
                     continue;
                 }
+                if (size != size_) [[unlikely]] {
+                    receiver_.finish(nullptr);
+                    return stop_with(wrong_size("try_recv", size, size_));
+                }
                 echoing_ = size;
             }
             const auto status = calls_->try_send(endpoint(), rx_.data(), echoing_);

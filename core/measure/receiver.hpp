@@ -35,7 +35,7 @@ public:
 
     // True if this is the message that ends the run: it is not counted.
     [[nodiscard]] bool is_end(const std::uint8_t* payload, std::size_t size) const noexcept {
-        return size == size_ && has_end_mark(payload, size);
+        return size == size_ && has_end_mark(payload, size) && is_whole(payload, size);
     }
 
     // Takes a message that arrived at `now` and is not the end.
@@ -86,7 +86,7 @@ public:
     // memory that all messages came to, and is the one that is looked at as a whole.
     void finish(const std::uint8_t* end_message) noexcept {
         if (end_message != nullptr) {
-            tracker_.ended_at(marks_of(end_message, 0).sequence & ~end_flag);
+            tracker_.ended_at(end_of(end_message));
             if (!body_intact(end_message, size_))
                 ++slot_->corrupted;
         }
@@ -118,6 +118,19 @@ private:
         const std::uint64_t sequence = read_short_sequence(payload, size_, tracker_.expected());
         return {sequence,
                 stamps_.empty() ? now : stamps_[sequence % stamp_ring_entries].load(std::memory_order_relaxed)};
+    }
+
+    // How many messages were sent, by the one that says that there are no more. One that is too short to be checked,
+    // and says more than the sender has noted, is damaged itself.
+    [[nodiscard]] std::uint64_t end_of(const std::uint8_t* end_message) noexcept {
+        const std::uint64_t said = marks_of(end_message, 0).sequence & ~end_flag;
+        if (!context_->peer_shares_memory())
+            return said;
+        const std::uint64_t sent = warmup_ + peer_->sent.load(std::memory_order_acquire);
+        if (said <= sent)
+            return said;
+        ++slot_->corrupted;
+        return sent;
     }
 
     // Takes the messages at the front that continue the sequence with the stamp of the first of them, when nothing but

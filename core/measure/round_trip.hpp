@@ -30,6 +30,11 @@ template <class Clock, class Port> LoopEnd serve_round_trip(const LoopContext& c
             receiver.finish(payload);
             return {port.end_recv(), "release"};
         }
+        // Sent on, it would be the host that breaks the rules.
+        if (size != context.settings.size) [[unlikely]] {
+            receiver.finish(nullptr);
+            return wrong_size("recv", size, context.settings.size);
+        }
         if (const auto status = port.echo(payload, size); status != IPCMARK_OK) [[unlikely]] {
             receiver.finish(nullptr);
             return {status, "send"};
@@ -185,7 +190,8 @@ private:
                 late.settle();
                 if (now + delay_ticks_ >= deadline)
                     break;
-                begin = wait_until<Clock>(now + delay_ticks_, context_->memory->scale(), settings_.wait, stop());
+                begin =
+                    wait_until<Clock>(now + delay_ticks_, context_->memory->scale(), settings_.wait, stop());
                 if (stop().load(std::memory_order_relaxed) != 0)
                     break;
                 recorder.slot().empty_window_ticks += begin - now;

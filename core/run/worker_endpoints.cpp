@@ -183,7 +183,11 @@ void WorkerEndpoints::note_end(unsigned index, const LoopEnd& end) {
     try {
         const std::string where =
             job_.endpoints == 1 ? end.action : fmt::format("{} on endpoint {}", end.action, index);
-        module_->check(end.status, endpoints_[index].get(), where);
+        if (end.fault != nullptr)
+            noted.text = fmt::format("module {}: {} {}: a fault of the module", job_.module_id, where,
+                                     fmt::format(fmt::runtime(end.fault), end.given, end.asked));
+        else
+            module_->check(end.status, endpoints_[index].get(), where);
     } catch (const std::exception& error) {
         noted.text = error.what();
     }

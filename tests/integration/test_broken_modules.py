@@ -110,6 +110,37 @@ def test_what_happened_to_messages_is_counted_at_every_size(ipcmark, kind, count
     assert {check["id"]: check["verdict"] for check in result["audit"]}["sequence"] == "suspicious"
 
 
+@pytest.mark.parametrize("size", [16, 64])
+def test_a_flipped_bit_that_looks_like_the_end_is_one_damaged_message(ipcmark, size):
+    """The message says at its other end, where it has one, that it is not the last; else the sender's count does."""
+    done, document = run(ipcmark, ["flips-end-mark"], "--one-way", "-s", size, "--timeout", "2s")
+    delivery = document["results"][0]["one_way_results"]["delivery"]
+    assert delivery["corrupted"] == 1
+    if size == 64:
+        assert done.returncode == 0, done.stderr
+        assert (delivery["sent"], delivery["received"], delivery["lost"]) == (500, 499, 0)
+    else:
+        assert delivery["lost"] <= 500
+
+
+WRONG_COUNTS = {
+    "receives-too-much": (["--round-trip"], "recv gave a message of 65 bytes, and 64 were sent: a fault of the module"),
+    "batch-counts-too-many": (
+        ["--one-way", "--batch", 8],
+        "send_batch says that 9 of 8 messages were sent: a fault of the module",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG_COUNTS)
+def test_a_number_that_cannot_be_is_told_with_the_call_that_gave_it(ipcmark, kind):
+    arguments, told = WRONG_COUNTS[kind]
+    done, document = run(ipcmark, [kind], *arguments)
+    assert done.returncode == 1
+    assert f"module fixture-{kind}: {told}" in done.stderr
+    assert told in document["results"][0]["status"]["Failure"]
+
+
 @pytest.mark.parametrize("kind", HANGS)
 def test_a_module_that_hangs_is_ended(ipcmark, kind):
     done, document = run(ipcmark, [kind], "--round-trip", "--timeout", "2s")

@@ -130,6 +130,7 @@ TEST_CASE("short messages that are lost, doubled or late are counted as what the
     take(999);  // double
     take(1003); // 1000 to 1002 are missing
     take(1001); // late
+    side.memory.slot(Role::client, 0).sent = 1006;
     write_envelope(message.data(), size, 0, 1006 | end_flag);
     REQUIRE(side.receiver.is_end(message.data(), size));
     side.receiver.finish(message.data());
@@ -158,9 +159,36 @@ TEST_CASE("memory that no message reached is found at the end of the run", "[rec
     std::vector<std::uint8_t> message(message_bytes, receive_fill);
     write_envelope(message.data(), message_bytes, 1, 0);
     side.receiver.take(message.data(), message_bytes, 5);
+    side.memory.slot(Role::client, 0).sent = 1;
     write_envelope(message.data(), message_bytes, 0, 1 | end_flag);
     side.receiver.finish(message.data());
     CHECK(side.memory.slot(Role::server, 0).corrupted == 1);
+}
+
+TEST_CASE("an end mark that the other end of the message does not have is damage", "[receiver]") {
+    Side side(0);
+    std::vector<std::uint8_t> message(message_bytes, message_fill);
+    write_envelope(message.data(), message_bytes, 1, 0);
+    message[15] ^= 0x80;
+    REQUIRE(has_end_mark(message.data(), message_bytes));
+    CHECK_FALSE(side.receiver.is_end(message.data(), message_bytes));
+    side.receiver.take(message.data(), message_bytes, 5);
+    side.receiver.finish(nullptr);
+    const Slot& slot = side.memory.slot(Role::server, 0);
+    CHECK(slot.corrupted == 1);
+    CHECK(slot.lost == 0);
+}
+
+TEST_CASE("an end that says more than was sent is damage, not loss", "[receiver]") {
+    constexpr std::size_t without_tail = 16;
+    Side side(2, without_tail);
+    side.memory.slot(Role::client, 0).sent = 7;
+    std::vector<std::uint8_t> message(without_tail, 0xff);
+    REQUIRE(side.receiver.is_end(message.data(), without_tail));
+    side.receiver.finish(message.data());
+    const Slot& slot = side.memory.slot(Role::server, 0);
+    CHECK(slot.corrupted == 1);
+    CHECK(slot.lost == 9); // two of the warm-up, which had not ended
 }
 
 TEST_CASE("what the warm-up damaged does not count among the measured", "[receiver]") {
