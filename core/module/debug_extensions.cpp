@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The checks of --debug-module around the extensions.
 #include "module/debug_state.hpp"
+#include "module/table_check.hpp"
 
 #include <cstdint>
 
@@ -215,7 +216,7 @@ ipcmark_status recv_batch(ipcmark_endpoint* endpoint, ipcmark_rx_message* messag
 
 template <class Table> const Table* find(const ipcmark_descriptor& real, const char* id) {
     const auto* table = real.get_extension == nullptr ? nullptr : static_cast<const Table*>(real.get_extension(id));
-    return table != nullptr && table->size >= sizeof(Table) ? table : nullptr;
+    return fault_of_extension(id, table) ? nullptr : table;
 }
 
 } // namespace

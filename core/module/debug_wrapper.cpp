@@ -334,14 +334,20 @@ ipcmark_status effective_option(ipcmark_endpoint* given, std::uint32_t index, ip
 
 template <std::size_t slot> const void* get_extension(const char* id) {
     auto& module = module_of<slot>();
+    // What is not fit to be called is shown as it is, for the host to refuse.
+    const auto shown = [&](const void* usable, const void* checking) {
+        if (usable != nullptr)
+            return checking;
+        return module.real.get_extension != nullptr ? module.real.get_extension(id) : nullptr;
+    };
     if (std::strcmp(id, IPCMARK_EXT_POLLFD) == 0) {
-        return module.pollfd != nullptr ? &module.shown_pollfd : nullptr;
+        return shown(module.pollfd, &module.shown_pollfd);
     }
     if (std::strcmp(id, IPCMARK_EXT_LOAN) == 0) {
-        return module.loan != nullptr ? &module.shown_loan : nullptr;
+        return shown(module.loan, &module.shown_loan);
     }
     if (std::strcmp(id, IPCMARK_EXT_BATCH) == 0) {
-        return module.batch != nullptr ? &module.shown_batch : nullptr;
+        return shown(module.batch, &module.shown_batch);
     }
     return nullptr; // not checked, so not offered
 }

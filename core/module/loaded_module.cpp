@@ -138,7 +138,10 @@ std::shared_ptr<const Module> Module::load(const ModuleFile& file, Checking chec
 }
 
 const void* Module::extension(const char* id) const {
-    return table_.get_extension == nullptr ? nullptr : table_.get_extension(id);
+    const void* table = table_.get_extension == nullptr ? nullptr : table_.get_extension(id);
+    if (const auto fault = fault_of_extension(id, table))
+        throw RunError(fmt::format("module '{}' {}: a fault of the module", file_.id, *fault));
+    return table;
 }
 
 ModuleIdentity Module::identity() const {

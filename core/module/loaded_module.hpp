@@ -64,7 +64,8 @@ public:
     [[nodiscard]] const ipcmark_descriptor& table() const noexcept { return table_; }
     [[nodiscard]] std::span<const ipcmark_option> options() const noexcept { return options_; }
     [[nodiscard]] bool has(std::uint32_t capability) const noexcept { return (table_.capabilities & capability) != 0; }
-    // The table of an extension, or null. The caller checks the table's size before it calls anything in it.
+    // The table of an extension, as large as this host knows it and with all of its functions, or null. Throws RunError
+    // for one that is neither.
     [[nodiscard]] const void* extension(const char* id) const;
     [[nodiscard]] ModuleIdentity identity() const;
 

@@ -3,9 +3,15 @@
 
 #include "module/option_text.hpp"
 
+#include <ipcmark/ext/batch.h>
+#include <ipcmark/ext/loan.h>
+#include <ipcmark/ext/pollfd.h>
 #include <ipcmark/run.hpp>
 
 #include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <initializer_list>
 #include <set>
 #include <string_view>
 
@@ -13,6 +19,18 @@
 
 namespace ipcmark {
 namespace {
+
+struct NamedFunction {
+    const char* name;
+    bool present;
+};
+
+std::optional<std::string> first_missing(const std::string& where, std::initializer_list<NamedFunction> functions) {
+    for (const NamedFunction& function : functions)
+        if (!function.present)
+            return fmt::format("has no function {} in {}", function.name, where);
+    return {};
+}
 
 bool is_letter_or_digit(char letter) {
     return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') || (letter >= '0' && letter <= '9');
@@ -72,21 +90,18 @@ std::optional<std::string> fault_of_table(const ipcmark_descriptor& table) {
     if (!std::all_of(result_name.begin(), result_name.end(), is_letter_or_digit))
         return fmt::format("has the result_name '{}': only letters and digits are allowed", result_name);
 
-    struct Function {
-        const char* name;
-        bool present;
-    };
-    for (const Function& function :
-         {Function{"limits", table.limits != nullptr}, Function{"listen", table.listen != nullptr},
-          Function{"listener_address", table.listener_address != nullptr}, Function{"accept", table.accept != nullptr},
-          Function{"connect", table.connect != nullptr}, Function{"close_listener", table.close_listener != nullptr},
-          Function{"close", table.close != nullptr}, Function{"send", table.send != nullptr},
-          Function{"recv", table.recv != nullptr}, Function{"interrupt", table.interrupt != nullptr},
-          Function{"interrupt_listener", table.interrupt_listener != nullptr},
-          Function{"last_error", table.last_error != nullptr}})
-        if (!function.present)
-            return fmt::format("has no function {} in its table", function.name);
-    return {};
+    return first_missing("its table", {{"limits", table.limits != nullptr},
+                                       {"listen", table.listen != nullptr},
+                                       {"listener_address", table.listener_address != nullptr},
+                                       {"accept", table.accept != nullptr},
+                                       {"connect", table.connect != nullptr},
+                                       {"close_listener", table.close_listener != nullptr},
+                                       {"close", table.close != nullptr},
+                                       {"send", table.send != nullptr},
+                                       {"recv", table.recv != nullptr},
+                                       {"interrupt", table.interrupt != nullptr},
+                                       {"interrupt_listener", table.interrupt_listener != nullptr},
+                                       {"last_error", table.last_error != nullptr}});
 }
 
 std::optional<std::string> fault_of_options(std::span<const ipcmark_option> options) {
@@ -99,6 +114,54 @@ std::optional<std::string> fault_of_options(std::span<const ipcmark_option> opti
         if (const auto fault = fault_of_option(option))
             return fmt::format("has an option '{}' that {}", option.name, *fault);
     }
+    return {};
+}
+
+namespace {
+
+std::string table_of(std::string_view id) {
+    return fmt::format("its table of {}", id);
+}
+
+// The table in a copy, where it is as large as version 1 has it.
+template <class Table, class Missing>
+std::optional<std::string> fault_of(std::string_view id, const void* given, Missing missing) {
+    std::uint32_t size = 0;
+    std::memcpy(&size, given, sizeof size);
+    if (size < sizeof(Table))
+        return fmt::format("has a table of {} of {} bytes, version 1 has {}", id, size, sizeof(Table));
+    Table table;
+    std::memcpy(&table, given, sizeof table);
+    return missing(table);
+}
+
+} // namespace
+
+std::optional<std::string> fault_of_extension(std::string_view id, const void* table) {
+    if (table == nullptr)
+        return {};
+    if (id == IPCMARK_EXT_POLLFD)
+        return fault_of<ipcmark_ext_pollfd>(id, table, [&](const ipcmark_ext_pollfd& t) {
+            return first_missing(table_of(id), {{"get_fd", t.get_fd != nullptr},
+                                                {"try_send", t.try_send != nullptr},
+                                                {"try_recv", t.try_recv != nullptr},
+                                                {"arm", t.arm != nullptr}});
+        });
+    if (id == IPCMARK_EXT_LOAN)
+        return fault_of<ipcmark_ext_loan>(id, table, [&](const ipcmark_ext_loan& t) {
+            return first_missing(table_of(id), {{"loan", t.loan != nullptr},
+                                                {"commit", t.commit != nullptr},
+                                                {"discard", t.discard != nullptr},
+                                                {"take", t.take != nullptr},
+                                                {"release", t.release != nullptr}});
+        });
+    if (id == IPCMARK_EXT_BATCH)
+        return fault_of<ipcmark_ext_batch>(id, table, [&](const ipcmark_ext_batch& t) -> std::optional<std::string> {
+            if (t.max_batch == 0)
+                return "has a max_batch of 0 in " + table_of(id);
+            return first_missing(table_of(id),
+                                 {{"send_batch", t.send_batch != nullptr}, {"recv_batch", t.recv_batch != nullptr}});
+        });
     return {};
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace ipcmark {
 
@@ -13,5 +14,7 @@ namespace ipcmark {
 // function"); not set if all is right. `options` are in this host's layout.
 [[nodiscard]] std::optional<std::string> fault_of_table(const ipcmark_descriptor& table);
 [[nodiscard]] std::optional<std::string> fault_of_options(std::span<const ipcmark_option> options);
+// Of what get_extension gave for an id that this host knows; nothing is wrong with null, nor with another id.
+[[nodiscard]] std::optional<std::string> fault_of_extension(std::string_view id, const void* table);
 
 } // namespace ipcmark

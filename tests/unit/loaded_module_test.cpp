@@ -2,6 +2,11 @@
 #include "catch.hpp"
 #include "fixture_path.hpp"
 #include "module/loaded_module.hpp"
+#include "module/table_check.hpp"
+
+#include <ipcmark/ext/batch.h>
+#include <ipcmark/ext/loan.h>
+#include <ipcmark/ext/pollfd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -53,6 +58,24 @@ TEST_CASE("a module of a later minor version loads", "[module]") {
     // Its options are longer than ours: the stride is theirs.
     REQUIRE(module->options().size() == 7);
     CHECK(std::strcmp(module->options()[6].name, "name") == 0);
+}
+
+TEST_CASE("an extension that cannot be called is a fault of its module", "[module]") {
+    for (const Checking checking : {Checking::none, Checking::contract}) {
+        const auto module = Module::load(fixture("none"), checking);
+        CHECK(module->extension(IPCMARK_EXT_BATCH) != nullptr);
+        CHECK_THROWS_WITH(
+            module->extension(IPCMARK_EXT_LOAN),
+            "module 'fixture' has a table of ipcmark.loan/1 of 8 bytes, version 1 has 48: a fault of the module");
+    }
+    ipcmark_ext_pollfd pollfd{};
+    pollfd.size = sizeof pollfd;
+    CHECK(fault_of_extension(IPCMARK_EXT_POLLFD, &pollfd) == "has no function get_fd in its table of ipcmark.pollfd/1");
+    ipcmark_ext_batch batch{};
+    batch.size = sizeof batch;
+    CHECK(fault_of_extension(IPCMARK_EXT_BATCH, &batch) == "has a max_batch of 0 in its table of ipcmark.batch/1");
+    CHECK_FALSE(fault_of_extension("of.somebody.else/1", &batch));
+    CHECK_FALSE(fault_of_extension(IPCMARK_EXT_LOAN, nullptr));
 }
 
 TEST_CASE("a module with a fault is refused, with its file and the fault", "[module]") {
