@@ -2,30 +2,51 @@
 #include "measure/client_phases.hpp"
 
 #include "measure/pacer.hpp"
+#include "measure/patient_clock.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
+#include <utility>
 
 namespace ipcmark {
 
-void ClientPhases::await_drain() const noexcept {
-    using namespace std::chrono_literals;
-    if (context_->settings.loopback)
+using namespace std::chrono_literals;
+
+void ClientPhases::await_drain(std::chrono::nanoseconds patience) const noexcept {
+    const LoopSettings& settings = context_->settings;
+    if (settings.loopback)
         return;
     if (!context_->peer_shares_memory()) {
         std::this_thread::sleep_for(5ms); // the server's state cannot be seen from here
         return;
     }
-    // A transport that lost the last of the warm-up must not hold up the run for ever.
-    const auto limit = std::chrono::steady_clock::now() + 2s;
+    // Every message of a round trip has come back: the server has only to note the last one.
+    const bool one_way = settings.direction == Direction::one_way;
+    if (!one_way)
+        patience = 5ms;
     const Slot& server = context_->server_slot();
+    std::uint64_t taken = server.consumed.load(std::memory_order_relaxed);
+    PatientClock clock;
+    std::chrono::nanoseconds last_move = 0ns;
     for (int turn = 0; server.phase.load(std::memory_order_acquire) < Phase::measuring; ++turn) {
-        if (turn < 1000)
-            spin_pause();
-        else if (std::chrono::steady_clock::now() > limit || context_->stop_asked())
+        if (context_->stop_asked())
             return;
-        else
-            std::this_thread::sleep_for(50us);
+        if (turn < 1000) {
+            spin_pause();
+            continue;
+        }
+        std::this_thread::sleep_for(50us);
+        const std::chrono::nanoseconds now = clock.look();
+        if (const std::uint64_t before = std::exchange(taken, server.consumed.load(std::memory_order_relaxed));
+            before != taken) {
+            last_move = now;
+        } else if (now - last_move > patience) {
+            // A transport that lost the last of the warm-up must not hold up the run for ever.
+            if (one_way)
+                slot_->warmup_left = settings.warmup - std::min(taken, settings.warmup);
+            return;
+        }
     }
 }
 

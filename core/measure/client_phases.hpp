@@ -4,6 +4,7 @@
 #include "measure/loop_context.hpp"
 #include "measure/usage.hpp"
 
+#include <chrono>
 #include <cstdint>
 
 namespace ipcmark {
@@ -12,13 +13,17 @@ namespace ipcmark {
 // all endpoints at the start line, measure, leave the sums.
 class ClientPhases {
 public:
+    // A virtual machine may have a CPU taken away for seconds.
+    static constexpr std::chrono::seconds drain_patience{6};
+
     explicit ClientPhases(const LoopContext& context) noexcept : context_(&context), slot_(&context.client_slot()) {
         slot_->phase.store(Phase::warming, std::memory_order_release);
     }
 
-    // Waits until what the warm-up left in the transport has been taken, so that the first measured messages do not
-    // queue behind it.
-    void await_drain() const noexcept;
+    // Waits until the server has taken all of the warm-up, so that the first measured messages do not queue behind it:
+    // as long as it takes some, until a stop, or until it has taken none for `patience`; then what it has not taken is
+    // left in the slot.
+    void await_drain(std::chrono::nanoseconds patience = drain_patience) const noexcept;
     // Notes what the warm-up used.
     void begin_measuring() noexcept {
         usage_.begin();

@@ -82,6 +82,7 @@ struct alignas(line_bytes) Slot {
     std::uint64_t corrupted;
     std::uint64_t backwards;          // receive stamps before their send stamps
     std::uint64_t empty_window_ticks; // round trip: time in send delays, with nothing of this endpoint under way
+    std::uint64_t warmup_left;        // one-way: messages of the warm-up that had not arrived when measuring began
     UsageRecord usage;
     std::array<std::uint64_t, 16> cpus_used; // bit set of CPU numbers 0..1023
     std::uint64_t max_resident_bytes;        // of the whole worker

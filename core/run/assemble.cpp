@@ -182,6 +182,7 @@ DirectionResult assemble_result(const AssembleInput& input) {
             input.memory->scale().to_ns(window_of(input, recording, {endpoint, endpoint + 1}).ticks()));
         facts.endpoint_pauses_ns += static_cast<double>(
             input.memory->scale().to_ns(input.memory->slot(Role::client, endpoint).empty_window_ticks));
+        facts.warmup_left += input.memory->slot(Role::client, endpoint).warmup_left;
         const auto uncorrected = input.memory->uncorrected_counts(recording, endpoint);
         if (!uncorrected.empty() && slot.uncorrected.max_ns != 0) {
             if (!result.latency.uncorrected)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/audit.hpp"
 
+#include "measure/client_phases.hpp"
 #include "measure/harness_cost.hpp"
 #include "run/placement.hpp"
 #include "run/plan_limits.hpp"
@@ -255,6 +256,11 @@ std::string finding(const AuditCheck& check, const DirectionResult& result, cons
         return fmt::format("of {} messages {} lost, {} duplicated, {} reordered, {} corrupted", result.delivery.sent,
                            result.delivery.lost, result.delivery.duplicated, result.delivery.reordered,
                            result.delivery.corrupted);
+    if (check.id == "warm-up")
+        return fmt::format(
+            "{:.0f} message{} of the warm-up had not arrived when the server had taken nothing for {} s, "
+            "and measuring began: the first measured messages may have waited behind them",
+            check.value, check.value == 1 ? "" : "s", ClientPhases::drain_patience.count());
     if (check.id == "clock-order")
         return fmt::format("by the clock {:.0f} of the messages were received before they were sent", check.value);
     if (const std::uint64_t missing = never_sent(result, plan); missing != 0)
@@ -278,6 +284,8 @@ const char* remedy_of(const std::string& check) {
                       "percentiles are those of the other programs' time slices"},
         {"sample-count", "the worker died in the middle of a message, or memory was overwritten by the module"},
         {"sequence", "run 'ipcmark check' on the module; its numbers are not comparable"},
+        {"warm-up",
+         "run 'ipcmark check' on the module, which may lose messages; or repeat, if something held the server up"},
         {"clock-order", "the CPUs' counters are not in step: use --clock monotonic"},
         {"offered-rate", "ask for a lower --rate"},
     };
@@ -295,6 +303,12 @@ std::vector<AuditCheck> audit(const DirectionResult& result, const AuditInput& i
     samples.verdict = verdict(samples.value == 0);
     AuditCheck order{"clock-order", static_cast<double>(input.backwards), "0 receive stamps before their send stamps",
                      verdict(input.backwards == 0)};
+    AuditCheck warm_up{"warm-up", 0, "0 messages of the warm-up under way when measuring began",
+                       CheckVerdict::not_applicable};
+    if (result.latency.direction == Direction::one_way) {
+        warm_up.value = static_cast<double>(input.warmup_left);
+        warm_up.verdict = verdict(input.warmup_left == 0);
+    }
     AuditCheck clock = share_of_median("clock-overhead", clock_ns, result);
     AuditCheck resolution = share_of_median("clock-resolution", input.clock->info.resolution_ns, result);
     AuditCheck harness = share_of_median("harness-overhead", harness_cost_ns(), result);
@@ -314,6 +328,7 @@ std::vector<AuditCheck> audit(const DirectionResult& result, const AuditInput& i
             share,
             samples,
             sequence(result, input.module),
+            warm_up,
             order,
             offered_rate(result, *input.plan, input.sending_ns)};
 }

@@ -23,6 +23,8 @@ struct AuditInput {
     double endpoint_pauses_ns = 0;
     // Open loop: from the planned moment of the first message to the one at which the last was begun to be sent.
     std::uint64_t sending_ns = 0;
+    // Messages of the warm-up that had not arrived when measuring began (one-way).
+    std::uint64_t warmup_left = 0;
     // How many CPUs the two sides may use, where this program started both of them; 0 elsewhere.
     std::size_t common_cpus = 0;
 };

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/direction_run.hpp"
 
+#include "measure/patient_clock.hpp"
 #include "result/wait_policy_names.hpp"
 #include "run/assemble.hpp"
-#include "run/patient_clock.hpp"
 #include "run/probe.hpp"
 #include "run/progress_watch.hpp"
 #include "run/rfc3339.hpp"

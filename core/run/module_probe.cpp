@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/module_probe.hpp"
 
-#include "run/patient_clock.hpp"
+#include "measure/patient_clock.hpp"
 #include "run/stop_event.hpp"
 #include "run/worker_process.hpp"
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/worker.hpp"
 
+#include "measure/patient_clock.hpp"
 #include "module/limit_remedy.hpp"
 #include "run/control_channel.hpp"
 #include "run/hex.hpp"
 #include "run/meeting_host.hpp"
 #include "run/message_memory.hpp"
 #include "run/module_words.hpp"
-#include "run/patient_clock.hpp"
 #include "run/placement.hpp"
 #include "run/probe.hpp"
 #include "run/scratch_dir.hpp"

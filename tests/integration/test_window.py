@@ -143,6 +143,49 @@ def test_warm_up_runs_on_the_connection_that_is_measured(ipcmark, witness, direc
         assert sum(record.endpoint == endpoint for record in sends) == 30 + DROPPED + 50 + THE_END
 
 
+def assert_warm_up_was_taken(witness, warmup):
+    """On every endpoint, before the first measured message."""
+    sends = witness.by_endpoint(Event.SEND, is_server=False)
+    receives = witness.by_endpoint(Event.RECV, is_server=True)
+    for endpoint, own in sends.items():
+        assert own[warmup + DROPPED].begin_ns > receives[endpoint][warmup + DROPPED - 1].end_ns
+
+
+@both_modes
+def test_the_window_opens_when_the_server_has_taken_all_of_the_warm_up(ipcmark, witness, mode):
+    """The socket holds all of it, and the server takes its time."""
+    warmup = 250
+    document = ipcmark.measure(
+        *[*witness.arguments(slow_recv="10ms"), mode, "-s", 64, "-i", 5, "-w", warmup, "--rate", 5, "--one-way"]
+    )
+    assert_warm_up_was_taken(witness, warmup)
+    check = next(check for check in direction_of(document, "one_way")["audit"] if check["id"] == "warm-up")
+    assert (check["value"], check["verdict"]) == (0, "ok")
+
+
+@both_modes
+def test_a_warm_up_that_did_not_arrive_is_told(ipcmark, witness, mode):
+    """The last of it: of what was lost before the server can tell."""
+    warmup = 20
+    document = ipcmark.measure(
+        *witness.arguments(lost_request=warmup + DROPPED), mode, "-s", 64, "-i", 100, "-w", warmup, "--one-way"
+    )
+    result = document["results"][0]
+    assert result["one_way_results"]["delivery"]["received"] == 100
+    warning = next(warning for warning in result["warnings"] if warning["code"] == "warm-up")
+    assert "1 message of the warm-up had not arrived" in warning["cause"]
+
+
+@both_modes
+def test_a_time_out_ends_the_wait_for_the_server(ipcmark, witness, mode):
+    document = ipcmark.measure(
+        *[*witness.arguments(slow_recv="2s"), mode, "-s", 64, "-i", 5, "-w", 20, "--one-way", "--timeout", "2s"],
+        expect=1,
+    )
+    assert "time-out of 2s" in document["results"][0]["status"]["Failure"]
+    assert len(witness.of(Event.SEND, is_server=False)) <= 20 + DROPPED + THE_END
+
+
 def test_first_message_can_be_kept(ipcmark, witness):
     document = ipcmark.measure(
         *witness.arguments(), "-s", 64, "-i", 100, "-w", 0, "--include-first-message", "--round-trip"

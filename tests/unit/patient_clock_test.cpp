@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "catch.hpp"
-#include "run/patient_clock.hpp"
+#include "measure/patient_clock.hpp"
 
 using namespace std::chrono_literals;
 using ipcmark::PatientClock;

@@ -40,6 +40,8 @@ enum {
     OPTION_STRAY_TO,
     OPTION_LATE_REPLY,
     OPTION_LATE_REQUEST,
+    OPTION_SLOW_RECV,
+    OPTION_LOST_REQUEST,
     OPTION_COUNT
 };
 
@@ -101,6 +103,14 @@ static const ipcmark_option options[OPTION_COUNT] = {
      .choices = late_choices,
      .default_text = "off",
      .help = "the same of the server"},
+    {.name = "slow-recv",
+     .type = IPCMARK_TYPE_DURATION,
+     .default_text = "0ms",
+     .help = "each message that the server receives takes it so long"},
+    {.name = "lost-request",
+     .type = IPCMARK_TYPE_U64,
+     .default_text = "0",
+     .help = "the client's message of this number goes nowhere; 0: all arrive"},
 };
 
 struct ipcmark_listener {
@@ -128,6 +138,8 @@ struct ipcmark_endpoint {
     uint64_t late_reading;
     void* late_lines; /* NULL: off */
     uint64_t slow_close_ns;
+    uint64_t slow_recv_ns;
+    uint64_t lost_message;
     unsigned char* copy; /* room for a falsified message */
     struct witness_log* log;
     size_t log_bytes;
@@ -266,6 +278,8 @@ static ipcmark_status make_endpoint(int socket, const ipcmark_endpoint_params* p
     endpoint->stray_to = is_server ? -1 : params->values[OPTION_STRAY_TO].as.i64;
     endpoint->stall_ns = params->values[OPTION_STALL].as.u64;
     endpoint->slow_close_ns = params->values[OPTION_SLOW_CLOSE].as.u64;
+    endpoint->slow_recv_ns = is_server ? params->values[OPTION_SLOW_RECV].as.u64 : 0;
+    endpoint->lost_message = is_server ? 0 : params->values[OPTION_LOST_REQUEST].as.u64;
     endpoint->log = open_log(params->values[OPTION_LOG].as.string, &endpoint->log_bytes);
     const uint64_t late = params->values[is_server ? OPTION_LATE_REQUEST : OPTION_LATE_REPLY].as.u64;
     if (late != LATE_OFF) {
@@ -400,10 +414,11 @@ static ipcmark_status send_with(ipcmark_endpoint* endpoint, const void* data, si
         endpoint->copy[size - 1] ^= 1;
         bytes = endpoint->copy;
     }
-    ssize_t done;
-    do
-        done = send(endpoint->socket, bytes, size, MSG_NOSIGNAL | flags);
-    while (done < 0 && errno == EINTR);
+    ssize_t done = (ssize_t)size;
+    if (number != endpoint->lost_message)
+        do
+            done = send(endpoint->socket, bytes, size, MSG_NOSIGNAL | flags);
+        while (done < 0 && errno == EINTR);
     if (done < 0 && errno == EAGAIN && flags != 0 && endpoint->interrupted == IPCMARK_OK)
         return IPCMARK_WOULD_BLOCK; /* not written down: nothing has happened */
     endpoint->sent = number;
@@ -451,8 +466,10 @@ static ipcmark_status recv_with(ipcmark_endpoint* endpoint, void* data, size_t c
         status = fail(done == 0 || errno == ECONNRESET ? IPCMARK_PEER_GONE : IPCMARK_SYSTEM, "cannot receive");
     else if ((size_t)done > capacity)
         status = fail(IPCMARK_TRUNCATED, "the message is larger than the buffer given");
-    else
+    else {
         *size = (size_t)done;
+        sleep_ns(endpoint->slow_recv_ns);
+    }
     write_down(endpoint->log, (struct witness_record){.begin_ns = begin_ns,
                                                       .event = WITNESS_RECV,
                                                       .endpoint = endpoint->index,
