@@ -8,6 +8,7 @@
 #include "run/slot_json.hpp"
 #include "run/stand_alone_protocol.hpp"
 #include "run/validate.hpp"
+#include "run/warm_up_report.hpp"
 
 #include <ipcmark/modules.hpp>
 #include <ipcmark/run.hpp>
@@ -43,7 +44,12 @@ public:
     void kill() noexcept override { channel_.send({{"type", "kill"}}); }
     [[nodiscard]] std::string address() const override { return address_; }
     bool handle(const boost::json::object& message) override {
-        if (text_field(message, "type") != "exited")
+        const std::string type = text_field(message, "type");
+        if (type == "warming") {
+            note_warm_up(message, memory_);
+            return true;
+        }
+        if (type != "exited")
             return false;
         server_slots_from_json(message.at("slots").as_array(), memory_);
         end_ = text_field(message, "text");

@@ -8,6 +8,7 @@
 #include "run/slot_json.hpp"
 #include "run/stop_event.hpp"
 #include "run/waiting_room.hpp"
+#include "run/warm_up_report.hpp"
 #include "run/worker_job.hpp"
 #include "run/worker_process.hpp"
 
@@ -176,6 +177,7 @@ private:
     // nothing moves and the client, which would have to end that, says nothing.
     std::string forward(WorkerProcess& worker, const WorkerJob& job, const ResultsMemory& memory) {
         ProgressWatch watch(memory, job);
+        WarmUpReport warm_up(memory, job);
         const std::chrono::nanoseconds limit = stall_limit(job) + end_limit;
         auto last_word = SteadyClock::now();
         auto last_move = last_word;
@@ -208,11 +210,13 @@ private:
                     fmt::format("nothing has moved for {}, and the client does not end it: its connection "
                                 "is closed",
                                 format_duration(std::chrono::floor<std::chrono::seconds>(silence))));
-            // Seldom, for it may disturb what is measured.
+            if (const auto message = warm_up.look())
+                client_.send(*message);
+            // Seldom once something is measured, for it may disturb that.
             wait({{client_.descriptor(), POLLIN, 0},
                   {worker.channel().descriptor(), POLLIN, 0},
                   {worker.pidfd(), POLLIN, 0}},
-                 limit / 8);
+                 warm_up.over() ? limit / 8 : WarmUpReport::tick);
         }
     }
 

@@ -15,7 +15,7 @@ namespace ipcmark {
 namespace {
 
 // Changes whenever a message of coordinator and worker changes its meaning.
-constexpr std::uint64_t protocol_version = 2;
+constexpr std::uint64_t protocol_version = 3;
 constexpr std::chrono::milliseconds look_for_stop{50};
 
 std::optional<boost::json::object> receive_until(ControlChannel& channel, std::chrono::steady_clock::time_point end,

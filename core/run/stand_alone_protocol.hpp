@@ -14,7 +14,7 @@ namespace ipcmark {
 
 // The handshake of the two ends of a stand-alone run. After it the client sends a "spawn" for each direction of a test;
 // from then on the messages of coordinator and worker pass through as they are, until an "exited" with the worker's
-// results.
+// results. Of a one-way test the server says "warming" beside them: how much of the warm-up it has taken.
 struct PeerHello {
     std::string version;
     std::string boot_id;              // the same on both ends: they share a clock

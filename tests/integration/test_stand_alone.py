@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from descriptors import takes_all_descriptors
 from support import FIXTURES, TIMEOUT_S, free_port
+from witness import Event
 
 QUICK = ["-i", 300, "-w", 10]
 
@@ -87,6 +88,58 @@ def test_what_two_programs_cannot_measure_is_refused(ipcmark, leftovers, argumen
         assert part in done.stderr
     server.send_signal(signal.SIGTERM)
     assert server.wait(timeout=TIMEOUT_S) == 0
+
+
+def slow_server(ipcmark, leftovers, witness, slow_recv):
+    """Its address, and what a client gives to measure a stream that it takes its time for, but for the warm-up."""
+    address = f"unix:{leftovers.folder}/meet"
+    server = serving(ipcmark, address, "--module-path", witness.FOLDER)
+    return server, ["connect", address, *witness.arguments(slow_recv=slow_recv), "-s", 64, "--one-way", "-q"]
+
+
+@pytest.mark.parametrize("mode", ["--blocking", "--async"])
+@pytest.mark.parametrize("endpoints", [1, 3])
+def test_the_window_opens_when_the_server_has_taken_all_of_the_warm_up(ipcmark, leftovers, witness, mode, endpoints):
+    warmup = 50
+    server, connect = slow_server(ipcmark, leftovers, witness, "10ms")
+    done = ipcmark(*connect, mode, "-c", endpoints, "-i", 5 * endpoints, "-w", warmup)
+    assert done.returncode == 0, done.stderr
+    witness.assert_taken_before_the_next(warmup + 1)
+    server.send_signal(signal.SIGTERM)
+    assert server.wait(timeout=TIMEOUT_S) == 0
+
+
+def test_a_client_waits_for_a_warm_up_that_takes_long(ipcmark, leftovers, witness):
+    """Longer than it would wait for one of which it hears nothing."""
+    warmup = 160
+    server, connect = slow_server(ipcmark, leftovers, witness, "50ms")
+    done = ipcmark(*connect, "-i", 2, "-w", warmup, "-o", "r.json")
+    assert done.returncode == 0, done.stderr
+    witness.assert_taken_before_the_next(warmup + 1)
+    warnings = json.loads((ipcmark.folder / "r.json").read_text())["results"][0]["warnings"]
+    assert "warm-up" not in [warning["code"] for warning in warnings]
+    server.send_signal(signal.SIGTERM)
+    assert server.wait(timeout=TIMEOUT_S) == 0
+
+
+@pytest.mark.parametrize("mode", ["--blocking", "--async"])
+def test_ctrl_c_and_a_killed_server_end_the_wait_for_the_warm_up(ipcmark, leftovers, witness, mode):
+    """Which would take minutes."""
+    server, connect = slow_server(ipcmark, leftovers, witness, "2s")
+    client = ipcmark.start(*connect, mode, "-i", 5, "-w", 200)
+    while len(witness.of(Event.SEND, is_server=False)) < 201:
+        time.sleep(0.05)
+    client.send_signal(signal.SIGINT)
+    assert client.wait(timeout=TIMEOUT_S) != 0
+    sent = len(witness.of(Event.SEND, is_server=False))
+    client = ipcmark.start(*connect, mode, "-i", 5, "-w", 200)
+    while len(witness.of(Event.SEND, is_server=False)) < sent + 201:
+        time.sleep(0.05)
+    server.kill()
+    server.wait()
+    assert client.wait(timeout=TIMEOUT_S) == 1
+    assert len(client.stderr.read().splitlines()) == 1
+    (leftovers.folder / "meet").unlink()  # kill -9 leaves the name that the user chose
 
 
 def test_once_ends_with_its_client(ipcmark, address):
@@ -241,7 +294,7 @@ JOB |= {"cpus": [], "scratch_dir": ""}
 
 def greet(server):
     """As a client does."""
-    say(server, {"type": "hello", "protocol": 2, "version": "of the tests", "boot_id": ""})
+    say(server, {"type": "hello", "protocol": 3, "version": "of the tests", "boot_id": ""})
     assert hear(server)["type"] == "hello"
 
 
@@ -252,6 +305,8 @@ NONSENSE = [
     {"type": "exited", "text": "", "slots": [1]},
     {"type": "finished", "ends": [{"status": "x"}]},
     {"type": "ready", "module": {}, "options": 3},
+    {"type": "warming", "slots": []},
+    {"type": "warming", "slots": [{"phase": 9, "consumed": 0}]},
 ]
 
 

@@ -143,14 +143,6 @@ def test_warm_up_runs_on_the_connection_that_is_measured(ipcmark, witness, direc
         assert sum(record.endpoint == endpoint for record in sends) == 30 + DROPPED + 50 + THE_END
 
 
-def assert_warm_up_was_taken(witness, warmup):
-    """On every endpoint, before the first measured message."""
-    sends = witness.by_endpoint(Event.SEND, is_server=False)
-    receives = witness.by_endpoint(Event.RECV, is_server=True)
-    for endpoint, own in sends.items():
-        assert own[warmup + DROPPED].begin_ns > receives[endpoint][warmup + DROPPED - 1].end_ns
-
-
 @both_modes
 def test_the_window_opens_when_the_server_has_taken_all_of_the_warm_up(ipcmark, witness, mode):
     """The socket holds all of it, and the server takes its time."""
@@ -158,7 +150,7 @@ def test_the_window_opens_when_the_server_has_taken_all_of_the_warm_up(ipcmark, 
     document = ipcmark.measure(
         *[*witness.arguments(slow_recv="10ms"), mode, "-s", 64, "-i", 5, "-w", warmup, "--rate", 5, "--one-way"]
     )
-    assert_warm_up_was_taken(witness, warmup)
+    witness.assert_taken_before_the_next(warmup + DROPPED)
     check = next(check for check in direction_of(document, "one_way")["audit"] if check["id"] == "warm-up")
     assert (check["value"], check["verdict"]) == (0, "ok")
 

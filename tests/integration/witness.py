@@ -95,6 +95,13 @@ class Witness:
             found.setdefault(record.endpoint, []).append(record)
         return found
 
+    def assert_taken_before_the_next(self, messages):
+        """The first messages of a stream: on each endpoint the server had them all before the client sent another."""
+        sends = self.by_endpoint(Event.SEND, is_server=False)
+        receives = self.by_endpoint(Event.RECV, is_server=True)
+        for endpoint, own in sends.items():
+            assert own[messages].begin_ns > receives[endpoint][messages - 1].end_ns
+
     def trips(self):
         """endpoint → its round trips in order, for a window of 1; the last message, which gets no answer, left out."""
         sends = self.by_endpoint(Event.SEND, is_server=False)
