@@ -231,7 +231,7 @@ class LatencyMetrics:
         Optional[Distribution],
         *doc(
             "Uncorrected",
-            "With a rate: measured from the actual send instead of the planned one, which hides stalls; else null.",
+            "With a rate: measured from the actual send instead of the planned one, which hides stalls; else null. Null, too, of a one-way stream between two programs (connect), whose messages carry their planned moments alone.",
         ),
     ] = None
 

@@ -86,7 +86,8 @@ std::span<const Field<Latency>> Table<Latency>::fields() {
                       [](const T& t) { return buckets(t.histogram); }),
         make_field<T>(In::ipcmark, "uncorrected", "",
                       "With a rate: measured from the actual send instead of the planned one, which hides stalls; else "
-                      "null.",
+                      "null. Null, too, of a one-way stream between two programs (connect), whose messages carry their "
+                      "planned moments alone.",
                       [](const T& t) {
                           return t.uncorrected ? std::optional<DistributionView>({&*t.uncorrected, &t.percentiles})
                                                : std::nullopt;

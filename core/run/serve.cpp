@@ -141,7 +141,6 @@ private:
         ResultsLayout layout;
         layout.endpoints = job.endpoints;
         layout.shared_with_peer = false;
-        layout.uncorrected = job.rate_per_second > 0;
         ResultsMemory memory = ResultsMemory::create(layout, clock);
         std::string end;
         {

@@ -142,6 +142,20 @@ def test_ctrl_c_and_a_killed_server_end_the_wait_for_the_warm_up(ipcmark, leftov
     (leftovers.folder / "meet").unlink()  # kill -9 leaves the name that the user chose
 
 
+def test_from_the_actual_send_a_stream_to_another_program_is_not_measured(ipcmark, leftovers):
+    """And the schema says so: its stamp is the planned moment."""
+    address = f"unix:{leftovers.folder}/meet"
+    server = serving(ipcmark, address, "--once")
+    done = ipcmark("connect", address, "-m", "uds", *QUICK, "--rate", 1000, "-q", "-o", "r.json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads((ipcmark.folder / "r.json").read_text())["results"][0]
+    assert result["one_way_results"]["latency"]["uncorrected"] is None
+    assert result["round_trip_results"]["latency"]["uncorrected"]["total_samples"] == 300
+    described = json.loads(ipcmark("schema").stdout)["$defs"]["Latency"]["properties"]["uncorrected"]["description"]
+    assert "between two programs" in described
+    assert server.wait(timeout=TIMEOUT_S) == 0
+
+
 def test_once_ends_with_its_client(ipcmark, address):
     server = serving(ipcmark, address, "--once")
     assert ipcmark("connect", address, *QUICK, "-q").returncode == 0

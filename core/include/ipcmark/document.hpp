@@ -32,7 +32,7 @@ struct Latency {
     Histogram histogram;                      // all endpoints merged
     std::vector<PercentileValue> percentiles; // those that the plan asked for
     // Open loop only: measured from the actual send instead of the planned one; what a tool that suffers from
-    // coordinated omission would have reported.
+    // coordinated omission would have reported. Not set of a one-way stream between two programs.
     std::optional<Histogram> uncorrected;
 };
 
