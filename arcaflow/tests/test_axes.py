@@ -55,14 +55,19 @@ class Axes(unittest.TestCase):
 class Saturation(unittest.TestCase):
     def test_rates_that_were_not_reached_are_marked(self):
         results = []
-        for rate, verdict in ((1000, "ok"), (5000, "suspicious")):
+        checks = (
+            (1000, "offered-rate", "ok"),
+            (2000, "delivered-rate", "suspicious"),
+            (5000, "offered-rate", "suspicious"),
+        )
+        for rate, check, verdict in checks:
             result = ipcmark_result()
             result["test_config"]["rate_per_second"] = rate
-            result["round_trip_results"]["audit"] = [{"id": "offered-rate", "verdict": verdict}]
+            result["round_trip_results"]["audit"] = [{"id": check, "verdict": verdict}]
             results.append(result)
         measured = [each for each in measurements_of(ipcmark_document(results), "x") if each.direction == "round_trip"]
         line = figures.saturation_curves(measured, "t").data[0]
-        self.assertEqual((list(line.x), list(line.marker.symbol)), ([1000, 5000], ["circle", "x"]))
+        self.assertEqual((list(line.x), list(line.marker.symbol)), ([1000, 2000, 5000], ["circle", "x", "x"]))
 
     def test_curves_need_two_points(self):
         measured = measurements_of(ipcmark_document(), "x")

@@ -201,6 +201,7 @@ DirectionResult assemble_result(const AssembleInput& input) {
     result.streaming_dropped = input.streaming_dropped;
     result.partial = input.ended_early && (input.job->count == 0 || messages < input.job->count);
     facts.sending_ns = input.memory->scale().to_ns(sending_ticks_of(input));
+    facts.receiving_ns = input.memory->scale().to_ns(window_of(input, recording, {0, input.job->endpoints}).ticks());
     facts.plan = input.plan;
     facts.clock = input.clock;
     facts.module = input.module;

@@ -135,14 +135,28 @@ std::uint64_t never_sent(const DirectionResult& result, const TestPlan& plan) {
     return left >= plan.concurrency + 1.0 + rounding * due ? static_cast<std::uint64_t>(left) : 0;
 }
 
+// The least share of the rate asked for that so many messages must have had. One late message is so much of a few.
+struct LeastShare {
+    static constexpr double late_intervals = 10;
+    static constexpr double few = 1000;
+    double messages;
+
+    // Of fewer, nothing can be said.
+    [[nodiscard]] bool known() const { return messages >= 2 * late_intervals; }
+    [[nodiscard]] double value() const { return messages < few ? 1 - late_intervals / messages : 0.99; }
+    [[nodiscard]] std::string text() const {
+        return messages < few
+                   ? fmt::format("at least {:.2f} of the rate asked for, with {} messages", value(), messages)
+                   : "at least 0.99 of the rate asked for";
+    }
+};
+
 // The rate at which messages were sent, to the moment at which the next one would be due: the way of the last message
 // is no part of the schedule.
 AuditCheck offered_rate(const DirectionResult& result, const TestPlan& plan, std::uint64_t sending_ns) {
-    AuditCheck check{"offered-rate", 0, "at least 0.99 of the rate asked for", CheckVerdict::not_applicable};
-    // One late message is so much of a few.
-    constexpr double few = 1000;
-    constexpr double late_intervals = 10;
     const auto sent = static_cast<double>(result.delivery.sent);
+    const LeastShare least{sent};
+    AuditCheck check{"offered-rate", 0, least.text(), CheckVerdict::not_applicable};
     // However many were sent in time: those that were not are in no percentile.
     if (const auto missing = static_cast<double>(never_sent(result, plan)); missing != 0) {
         check.value = sent / (sent + missing);
@@ -150,14 +164,34 @@ AuditCheck offered_rate(const DirectionResult& result, const TestPlan& plan, std
         check.verdict = CheckVerdict::suspicious;
         return check;
     }
-    if (!plan.rate_per_second || sent < 2 * late_intervals)
+    if (!plan.rate_per_second || !least.known())
         return check;
     const double intervals = static_cast<double>(sending_ns) / 1e9 * *plan.rate_per_second + 1;
     check.value = sent / intervals;
-    const double least = sent < few ? 1 - late_intervals / sent : 0.99;
-    if (sent < few)
-        check.expectation = fmt::format("at least {:.2f} of the rate asked for, with {} messages", least, sent);
-    check.verdict = verdict(check.value >= least);
+    check.verdict = verdict(check.value >= least.value());
+    return check;
+}
+
+// The rate at which messages were received. While there is room on the way, one that is too fast for the receiver is
+// sent in time and waits there, each message longer than the one before. So the last was late, and the median half as
+// late; a stall at the end makes only the last ones late, and is no sign of a queue that grows.
+AuditCheck delivered_rate(const DirectionResult& result, const TestPlan& plan, const AuditInput& input,
+                          const AuditCheck& offered) {
+    const Delivery& delivery = result.delivery;
+    const auto came = static_cast<double>(delivery.received + delivery.lost + delivery.corrupted);
+    const LeastShare least{came};
+    AuditCheck check{"delivered-rate", 0, least.text(), CheckVerdict::not_applicable};
+    // A sender that is late itself, for whichever reason, has been told of.
+    if (!plan.rate_per_second || !least.known() || offered.verdict == CheckVerdict::suspicious)
+        return check;
+    const Histogram& latency = result.latency.histogram;
+    const auto usual_ns = static_cast<double>(latency.min_ns());
+    const double interval_ns = 1e9 / *plan.rate_per_second;
+    const double last_late_ns = static_cast<double>(input.receiving_ns) - usual_ns - (came - 1) * interval_ns;
+    const double median_late_ns = static_cast<double>(latency.percentile_ns(50)) - usual_ns;
+    const double grown_ns = std::clamp(last_late_ns, 0.0, 2 * median_late_ns);
+    check.value = came / (came + grown_ns / interval_ns);
+    check.verdict = verdict(check.value >= least.value());
     return check;
 }
 
@@ -263,6 +297,10 @@ std::string finding(const AuditCheck& check, const DirectionResult& result, cons
             check.value, check.value == 1 ? "" : "s", ClientPhases::drain_patience.count());
     if (check.id == "clock-order")
         return fmt::format("by the clock {:.0f} of the messages were received before they were sent", check.value);
+    if (check.id == "delivered-rate")
+        return fmt::format("messages were sent in time but received at {} of their rate: the latencies are those of a "
+                           "growing queue",
+                           percent(check.value));
     if (const std::uint64_t missing = never_sent(result, plan); missing != 0)
         return fmt::format("{} of the messages that were due were sent: the latencies are those of a growing queue; {} "
                            "messages that were due had not been sent {} s after the end, and are in no percentile",
@@ -288,6 +326,7 @@ const char* remedy_of(const std::string& check) {
          "run 'ipcmark check' on the module, which may lose messages; or repeat, if something held the server up"},
         {"clock-order", "the CPUs' counters are not in step: use --clock monotonic"},
         {"offered-rate", "ask for a lower --rate"},
+        {"delivered-rate", "ask for a lower --rate, one that the receiver keeps up with"},
     };
     return table.at(check);
 }
@@ -314,6 +353,7 @@ std::vector<AuditCheck> audit(const DirectionResult& result, const AuditInput& i
     AuditCheck harness = share_of_median("harness-overhead", harness_cost_ns(), result);
     AuditCheck sharing = shared_cpu(result, input.common_cpus);
     AuditCheck share = cpu_share(result, *input.plan);
+    const AuditCheck offered = offered_rate(result, *input.plan, input.sending_ns);
     // Without a transport the tool's own cost is not beside the figure: it is the figure. Nor is there a second side.
     if (input.module != nullptr && has(*input.module, "loopback"))
         clock.verdict = resolution.verdict = harness.verdict = sharing.verdict = share.verdict =
@@ -330,7 +370,8 @@ std::vector<AuditCheck> audit(const DirectionResult& result, const AuditInput& i
             sequence(result, input.module),
             warm_up,
             order,
-            offered_rate(result, *input.plan, input.sending_ns)};
+            offered,
+            delivered_rate(result, *input.plan, input, offered)};
 }
 
 std::vector<Warning> warnings_of(const DirectionResult& result, const TestPlan& plan) {

@@ -25,6 +25,8 @@ struct AuditInput {
     std::uint64_t sending_ns = 0;
     // Messages of the warm-up that had not arrived when measuring began (one-way).
     std::uint64_t warmup_left = 0;
+    // Open loop: from the planned moment of the first message to the receipt of the last.
+    std::uint64_t receiving_ns = 0;
     // How many CPUs the two sides may use, where this program started both of them; 0 elsewhere.
     std::size_t common_cpus = 0;
 };

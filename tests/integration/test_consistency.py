@@ -204,6 +204,21 @@ def test_a_rate_that_is_not_reached_is_told_of_few_messages_too(ipcmark, witness
     assert check["value"] < 0.2
 
 
+def test_a_receiver_that_does_not_keep_up_is_told_of_though_all_is_sent_in_time(ipcmark, witness):
+    """The socket has room for all messages, which wait there, each longer than the one before."""
+    document = ipcmark.measure(
+        *witness.arguments(slow_endpoint=1, stall="1ms"), "-s", 64, "-i", 150, "-w", 0, "--rate", 5000,
+        *["--round-trip", "--async", "--window", 1000],
+    )  # fmt: skip
+    (result,) = document["results"]
+    checks = checks_of(result["round_trip_results"])
+    # A machine that pauses may have made the sender late, too: that is said once.
+    told = [name for name in ("offered-rate", "delivered-rate") if checks[name]["verdict"] == "suspicious"]
+    assert len(told) == 1
+    assert checks[told[0]]["value"] < 0.9
+    assert [each["code"] for each in result["warnings"] if each["code"].endswith("-rate")] == told
+
+
 def test_no_message_more_is_due_than_the_rate_says(ipcmark):
     """Whichever way the endpoints' shares of an interval are rounded."""
     for rate, endpoints, count in ((20_000, 3, 4000), (7_000, 7, 1400), (1_000_000, 1, 200_000)):

@@ -6,10 +6,16 @@
 #include <chrono>
 #include <optional>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 using namespace ipcmark;
 
 namespace {
+
+std::uint64_t ns_of(std::chrono::nanoseconds time) {
+    return static_cast<std::uint64_t>(time.count());
+}
 
 struct Sides {
     std::vector<int> server_asked, server_used, client_asked, client_used;
@@ -57,23 +63,44 @@ AuditCheck offered_rate(std::uint64_t sent, std::chrono::milliseconds sending, E
     AuditInput input;
     input.plan = &plan;
     input.clock = &clock;
-    input.sending_ns = static_cast<std::uint64_t>(std::chrono::nanoseconds(sending).count());
+    input.sending_ns = ns_of(sending);
     return check_of(result, input, "offered-rate");
+}
+
+// A second of 1,000 messages a second, all sent in time. Message n waits for `late(n)` more than its 10 us, and the
+// last of them is received that much late.
+template <class Late> std::vector<AuditCheck> checks_of_late(Late late, std::chrono::nanoseconds sending) {
+    TestPlan plan;
+    plan.rate_per_second = 1000;
+    const RunClock clock;
+    DirectionResult result;
+    constexpr std::uint64_t usual_ns = 10'000;
+    constexpr std::int64_t last = 999;
+    for (std::int64_t message = 0; message <= last; ++message)
+        result.latency.histogram.record(usual_ns + ns_of(late(message)));
+    result.delivery.sent = result.delivery.received = last + 1;
+    AuditInput input;
+    input.plan = &plan;
+    input.clock = &clock;
+    input.sending_ns = ns_of(sending);
+    input.receiving_ns = ns_of(last * std::chrono::milliseconds(1) + late(last)) + usual_ns;
+    auto checks = audit(result, input);
+    std::erase_if(checks, [](const AuditCheck& check) { return check.id.find("-rate") == std::string::npos; });
+    return checks;
 }
 
 // `wait` for two sides, each on a CPU of its own, that had it for so long and wanted it for so much longer.
 AuditCheck cpu_share(WaitPolicy wait, std::chrono::microseconds had, std::optional<std::chrono::microseconds> delay,
                      std::vector<int> client_cpus = {1}) {
-    const auto ns = [](auto time) { return static_cast<std::uint64_t>(std::chrono::nanoseconds(time).count()); };
     TestPlan plan;
     plan.wait = wait;
     const RunClock clock;
     DirectionResult result = result_of({{0}, {0}, client_cpus, client_cpus});
-    result.server.cpu_time_ns = ns(had);
+    result.server.cpu_time_ns = ns_of(had);
     result.server.run_delay_ns = 0;
-    result.client.cpu_time_ns = ns(had);
+    result.client.cpu_time_ns = ns_of(had);
     if (delay)
-        result.client.run_delay_ns = ns(*delay);
+        result.client.run_delay_ns = ns_of(*delay);
     else
         result.server.run_delay_ns.reset();
     AuditInput input;
@@ -137,6 +164,34 @@ TEST_CASE("messages that were due and never sent are told of, at whatever rate t
     CHECK(offered_rate(3'599'990, hour, Ended::by_itself, hour).verdict == CheckVerdict::ok);
     CHECK(offered_rate(3'599'900, hour, Ended::by_itself, hour).verdict == CheckVerdict::suspicious);
     CHECK(offered_rate(10, milliseconds(9), Ended::by_a_fault).verdict == CheckVerdict::not_applicable);
+}
+
+TEST_CASE("a receiver that does not keep up is told of where the sender does") {
+    using namespace std::chrono_literals;
+    const auto verdicts = [](auto late, std::chrono::nanoseconds sending = 999ms) {
+        const auto checks = checks_of_late(late, sending);
+        REQUIRE(checks.size() == 2);
+        CHECK(checks[0].id == "offered-rate");
+        CHECK(checks[1].id == "delivered-rate");
+        return std::pair(checks[0].verdict, checks[1].verdict);
+    };
+    using enum CheckVerdict;
+    CHECK(verdicts([](auto) { return 0us; }) == std::pair(ok, ok));
+    // 2 ms for each, and 1.02 ms.
+    CHECK(verdicts([](std::int64_t message) { return message * 1000us; }) == std::pair(ok, suspicious));
+    CHECK(verdicts([](std::int64_t message) { return message * 20us; }) == std::pair(ok, suspicious));
+    CHECK(checks_of_late([](std::int64_t message) { return message * 1000us; }, 999ms)[1].value ==
+          Approx(0.5).epsilon(0.01));
+    // However late all of them are: the way is long, or had to be waited for once.
+    CHECK(verdicts([](auto) { return 400ms; }) == std::pair(ok, ok));
+    CHECK(verdicts([](std::int64_t message) { return message < 200 ? 200ms - message * 1ms : 0ms; }) ==
+          std::pair(ok, ok));
+    // A stall at the end: what was due in it is late, and nothing before.
+    CHECK(verdicts([](std::int64_t message) { return message < 950 ? 0ms : 1000ms - (message - 950) * 1ms; }) ==
+          std::pair(ok, ok));
+    // Where the buffers are full the sender is late, too: that is said once.
+    CHECK(verdicts([](std::int64_t message) { return message * 1000us; }, 1998ms) ==
+          std::pair(suspicious, not_applicable));
 }
 
 TEST_CASE("a spinning side that others pushed off its CPU is told") {

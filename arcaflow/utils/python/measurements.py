@@ -135,7 +135,7 @@ def _measurement(result: dict[str, Any], direction: str, metrics: dict[str, Any]
         bytes_per_second=metrics["throughput"]["bytes_per_second"],
         histogram=[tuple(bucket) for bucket in metrics["latency"].get("histogram") or []],
         reached=not any(
-            check.get("id") == "offered-rate" and check.get("verdict") == "suspicious"
+            check.get("id") in ("offered-rate", "delivered-rate") and check.get("verdict") == "suspicious"
             for check in metrics.get("audit") or []
         ),
     )
