@@ -172,22 +172,42 @@ def test_a_cpu_that_is_not_there_starts_nothing(ipcmark):
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-@pytest.mark.skipif(FIRST == LAST, reason="needs two CPUs")
-@pytest.mark.parametrize("mode", ["--blocking", "--async"])
-def test_a_spinning_side_whose_cpu_others_use_is_told(ipcmark, mode):
-    spin = ["-m", "shm", mode, "--wait", "spin", "-s", 64, "-d", "400ms", "-w", 2, "--round-trip"]
+def beside_another_program(ipcmark, *arguments):
+    """A round trip on two CPUs, of which something else wants the server's all the time: its result and the check."""
     other = subprocess.Popen(["taskset", "-c", str(FIRST), sys.executable, "-c", "while True: pass"])
     try:
-        document = ipcmark.measure(*spin, "--server-affinity", FIRST, "--client-affinity", LAST)
+        document = ipcmark.measure(
+            *["-m", "shm", "-s", 64, "-d", "400ms", "-w", 2, "--round-trip", *arguments],
+            *["--server-affinity", FIRST, "--client-affinity", LAST],
+        )
     finally:
         other.kill()
         other.wait()
-    measured = document["results"][0]["round_trip_results"]
-    server = measured["server"]
-    if server["run_delay_ns"] is None:
+    (result,) = document["results"]
+    if result["round_trip_results"]["server"]["run_delay_ns"] is None:
         pytest.skip("this kernel does not show how long a thread waits for a CPU")
-    check = next(check for check in measured["audit"] if check["id"] == "cpu-share")
+    return result, next(check for check in result["round_trip_results"]["audit"] if check["id"] == "cpu-share")
+
+
+@pytest.mark.skipif(FIRST == LAST, reason="needs two CPUs")
+@pytest.mark.parametrize("mode", ["--blocking", "--async"])
+def test_a_spinning_side_whose_cpu_others_use_is_told(ipcmark, mode):
+    result, check = beside_another_program(ipcmark, mode, "--wait", "spin")
+    server = result["round_trip_results"]["server"]
     wanted = server["cpu_time_ns"] + server["run_delay_ns"]
     assert check["verdict"] == "suspicious"
     assert check["value"] <= server["cpu_time_ns"] / wanted + 1e-6
-    assert "cpu-share" in {warning["code"] for warning in document["results"][0]["warnings"]}
+    assert "cpu-share" in {warning["code"] for warning in result["warnings"]}
+
+
+@pytest.mark.skipif(FIRST == LAST, reason="needs two CPUs")
+@pytest.mark.parametrize("wait", ["block", "adaptive"])
+def test_a_side_that_sleeps_and_whose_cpu_others_use_is_judged_by_the_worse_one(ipcmark, wait):
+    """How much the scheduler lets the other program have is its own matter: the figure is that of the kernel."""
+    result, check = beside_another_program(ipcmark, "--wait", wait)
+    measured = result["round_trip_results"]
+    delay_ns = max(measured[side]["run_delay_ns"] for side in ("server", "client"))
+    share = 1 - delay_ns / measured["throughput"]["duration_ns"]
+    assert check["value"] == pytest.approx(max(0, share), abs=1e-6)
+    assert check["verdict"] == ("ok" if check["value"] >= 0.85 else "suspicious")
+    assert ("cpu-share" in {warning["code"] for warning in result["warnings"]}) == (check["verdict"] == "suspicious")

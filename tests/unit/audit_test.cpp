@@ -96,6 +96,7 @@ AuditCheck cpu_share(WaitPolicy wait, std::chrono::microseconds had, std::option
     plan.wait = wait;
     const RunClock clock;
     DirectionResult result = result_of({{0}, {0}, client_cpus, client_cpus});
+    result.throughput.duration_ns = ns_of(had) + ns_of(delay.value_or(std::chrono::microseconds(0)));
     result.server.cpu_time_ns = ns_of(had);
     result.server.run_delay_ns = 0;
     result.client.cpu_time_ns = ns_of(had);
@@ -200,12 +201,47 @@ TEST_CASE("a spinning side that others pushed off its CPU is told") {
     CHECK(robbed.value == Approx(0.6));
     CHECK(robbed.verdict == CheckVerdict::suspicious);
     CHECK(cpu_share(WaitPolicy::spin, 100ms, 5ms).verdict == CheckVerdict::ok);
-    // One that sleeps is ready to run for a moment before each of its turns.
-    CHECK(cpu_share(WaitPolicy::block, 60ms, 40ms).verdict == CheckVerdict::not_applicable);
     CHECK(cpu_share(WaitPolicy::spin, 600us, 100us).verdict == CheckVerdict::not_applicable);
     CHECK(cpu_share(WaitPolicy::spin, 60ms, {}).verdict == CheckVerdict::not_applicable);
     // Both on one CPU: they take it from each other.
     CHECK(cpu_share(WaitPolicy::spin, 60ms, 40ms, {0}).verdict == CheckVerdict::not_applicable);
+}
+
+TEST_CASE("so is one that sleeps") {
+    using namespace std::chrono_literals;
+    for (const auto wait : {WaitPolicy::block, WaitPolicy::adaptive}) {
+        const AuditCheck robbed = cpu_share(wait, 60ms, 40ms);
+        CHECK(robbed.value == Approx(0.6));
+        CHECK(robbed.verdict == CheckVerdict::suspicious);
+        // It is ready to run for a moment before each of its turns.
+        CHECK(cpu_share(wait, 90ms, 10ms).verdict == CheckVerdict::ok);
+        CHECK(cpu_share(wait, 5ms, 4ms).verdict == CheckVerdict::not_applicable);
+        CHECK(cpu_share(wait, 60ms, {}).verdict == CheckVerdict::not_applicable);
+        // Two sides on one CPU, or where that may be so, wait for each other.
+        CHECK(cpu_share(wait, 60ms, 40ms, {0}).verdict == CheckVerdict::not_applicable);
+        CHECK(cpu_share(wait, 60ms, 40ms, {0, 1}).verdict == CheckVerdict::not_applicable);
+    }
+}
+
+TEST_CASE("threads of a side that sleep have a share of the window each, and a CPU each or wait for one another") {
+    TestPlan plan;
+    plan.concurrency = 2;
+    const RunClock clock;
+    AuditInput input;
+    input.plan = &plan;
+    input.clock = &clock;
+    const auto verdict = [&](const std::vector<int>& client_cpus) {
+        DirectionResult result = result_of({{0, 1}, {0, 1}, client_cpus, client_cpus});
+        result.throughput.duration_ns = 100'000'000;
+        result.server.run_delay_ns = result.client.run_delay_ns = 25'000'000;
+        const AuditCheck both = check_of(result, input, "cpu-share");
+        CHECK(both.value == Approx(0.875));
+        CHECK(both.verdict == CheckVerdict::ok);
+        result.client.run_delay_ns = 50'000'000;
+        return check_of(result, input, "cpu-share").verdict;
+    };
+    CHECK(verdict({2, 3}) == CheckVerdict::suspicious);
+    CHECK(verdict({2}) == CheckVerdict::ok); // by the server alone
 }
 
 TEST_CASE("a warning is a sentence with its figure in it, of its direction") {
