@@ -434,7 +434,8 @@ template <class Clock, class Driver> void run_clients(std::span<const LoopContex
                                     settings.interval_q16 != 0 ? &schedules[index] : nullptr, settings.delay_ticks);
     }
     reactor.run(pointers);
-    drivers[0]->cpus().look_always();
+    for (auto& driver : drivers)
+        driver->cpus().look_always();
     drivers[0]->phases().finish();
     for (const LoopContext& context : contexts)
         context.client_slot().phase.store(Phase::finished, std::memory_order_release);

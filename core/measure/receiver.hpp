@@ -94,6 +94,7 @@ public:
         slot_->duplicated = tracker_.duplicated();
         slot_->reordered = tracker_.reordered();
         if (context_->settings.loopback) {
+            slot_->messages_by_cpu = {};
             slot_->cpus_used = {}; // the client's thread did it all, and tells what it used
         } else {
             slot_->usage = usage_.end();

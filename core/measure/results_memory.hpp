@@ -52,6 +52,12 @@ struct UsageRecord {
     std::uint64_t migrations; // or not_known
 };
 
+// Messages that a thread moved while it was on a CPU; none: the entry is free.
+struct CpuMessages {
+    std::uint64_t cpu;
+    std::uint64_t messages; // sent and received
+};
+
 // Sums of one histogram, kept beside its counts.
 struct HistogramSums {
     std::uint64_t min_ns;
@@ -84,9 +90,10 @@ struct alignas(line_bytes) Slot {
     std::uint64_t empty_window_ticks; // round trip: time in send delays, with nothing of this endpoint under way
     std::uint64_t warmup_left;        // one-way: messages of the warm-up that had not arrived when measuring began
     UsageRecord usage;
-    std::array<std::uint64_t, 16> cpus_used; // bit set of CPU numbers 0..1023
-    std::uint64_t max_resident_bytes;        // of the whole worker
-    std::atomic<std::uint32_t> broken;       // not 0: the loop has ended by a fault, and the others need not go on
+    std::array<std::uint64_t, 16> cpus_used;     // bit set of CPU numbers 0..1023
+    std::array<CpuMessages, 32> messages_by_cpu; // of the first CPUs that it was on
+    std::uint64_t max_resident_bytes;            // of the whole worker
+    std::atomic<std::uint32_t> broken;           // not 0: the loop has ended by a fault, and the others need not go on
 
     // Open loop: the planned send tick of the first measured message; set by the client before it sends that message.
     alignas(line_bytes) std::atomic<std::uint64_t> plan_base_tick;

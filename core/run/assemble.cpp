@@ -152,6 +152,10 @@ SideUsage usage_of(const AssembleInput& input, Role role, const std::vector<int>
         usage.max_resident_bytes = std::max(usage.max_resident_bytes, slot.max_resident_bytes);
         for (std::size_t word = 0; word < used.size(); ++word)
             used[word] |= slot.cpus_used[word];
+        for (const CpuMessages& entry : slot.messages_by_cpu) {
+            if (entry.messages != 0 && entry.cpu < used.size() * 64)
+                usage.messages_by_cpu[static_cast<int>(entry.cpu)] += entry.messages;
+        }
     }
     usage.migrations = of_all(&UsageRecord::migrations);
     usage.run_delay_ns = of_all(&UsageRecord::run_delay_ns);

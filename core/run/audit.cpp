@@ -12,6 +12,7 @@
 #include <cmath>
 #include <iterator>
 #include <map>
+#include <numeric>
 #include <optional>
 #include <set>
 
@@ -93,20 +94,46 @@ AuditCheck placement(const DirectionResult& result) {
     return check;
 }
 
+std::size_t threads_of_a_side(const TestPlan& plan) {
+    return plan.mode == Mode::blocking ? plan.concurrency : 1;
+}
+
+// How much of its work each side did on the CPUs that the other had as well, from 0 (apart) to 1 (together, however
+// often both moved from one CPU to another); not set where one side did none.
+std::optional<double> together(const DirectionResult& result) {
+    const auto all_of = [](const SideUsage& side) {
+        return std::accumulate(side.messages_by_cpu.begin(), side.messages_by_cpu.end(), 0.0,
+                               [](double sum, const auto& entry) { return sum + static_cast<double>(entry.second); });
+    };
+    const double servers = all_of(result.server);
+    const double clients = all_of(result.client);
+    if (servers == 0 || clients == 0)
+        return {};
+    double share = 0;
+    for (const auto& [cpu, messages] : result.server.messages_by_cpu) {
+        const auto same = result.client.messages_by_cpu.find(cpu);
+        if (same != result.client.messages_by_cpu.end())
+            share += std::min(static_cast<double>(messages) / servers, static_cast<double>(same->second) / clients);
+    }
+    return share;
+}
+
 // One CPU and two are two different measurements: on one the sides take turns, on two each message wakes a CPU or is
-// seen at once. Which of them an unplaced run is was the scheduler's choice, and need not be so in the next run.
-AuditCheck shared_cpu(const DirectionResult& result, std::size_t common_cpus) {
-    AuditCheck check{"shared-cpu", 0, "more than 1 CPU used by the two sides, or both of them placed",
+// seen at once. Which of them an unplaced run is was the scheduler's choice, and need not be so in the next run. Where
+// there are more threads than CPUs some share one in any run, and only whether all of them did is a matter of choice.
+AuditCheck shared_cpu(const DirectionResult& result, const TestPlan& plan, std::size_t common_cpus) {
+    AuditCheck check{"shared-cpu", 0, "below 0.5 of the messages on CPUs that both sides had, or both sides placed",
                      CheckVerdict::not_applicable};
     const SideUsage &server = result.server, &client = result.client;
-    if (common_cpus < 2 || (!server.cpus_asked.empty() && !client.cpus_asked.empty()) || server.cpus_used.empty() ||
-        client.cpus_used.empty())
+    const auto share = together(result);
+    if (common_cpus < 2 || (!server.cpus_asked.empty() && !client.cpus_asked.empty()) || !share)
         return check;
-    std::vector<int> used;
-    std::set_union(server.cpus_used.begin(), server.cpus_used.end(), client.cpus_used.begin(), client.cpus_used.end(),
-                   std::back_inserter(used));
-    check.value = static_cast<double>(used.size());
-    check.verdict = verdict(used.size() > 1);
+    check.value = *share;
+    check.verdict = verdict(*share < 0.5);
+    if (2 * threads_of_a_side(plan) > common_cpus) {
+        check.expectation = "no CPU that all threads were on, or both sides placed";
+        check.verdict = verdict(server.cpus_used.size() != 1 || server.cpus_used != client.cpus_used);
+    }
     return check;
 }
 
@@ -196,10 +223,6 @@ AuditCheck delivered_rate(const DirectionResult& result, const TestPlan& plan, c
     return check;
 }
 
-std::size_t threads_of_a_side(const TestPlan& plan) {
-    return plan.mode == Mode::blocking ? plan.concurrency : 1;
-}
-
 struct SpinningThreads {
     std::size_t threads = 0;
     std::set<int> cpus; // that they have between them
@@ -220,12 +243,6 @@ SpinningThreads spinning_threads(const DirectionResult& result, const TestPlan& 
         spinning.cpus.insert(may_use.begin(), may_use.end());
     }
     return spinning;
-}
-
-bool apart(const DirectionResult& result) {
-    const std::vector<int>&server = result.server.cpus_used, &client = result.client.cpus_used;
-    return std::none_of(server.begin(), server.end(),
-                        [&](int cpu) { return std::find(client.begin(), client.end(), cpu) != client.end(); });
 }
 
 // Of the time that a side wanted its CPUs, the share that it had them; not set where that cannot be told. One that
@@ -263,8 +280,8 @@ AuditCheck cpu_share(const DirectionResult& result, const TestPlan& plan) {
         // More threads than CPUs take them from each other, and a warning of its own says so.
         if (const auto [threads, cpus] = spinning_threads(result, plan); threads > cpus.size())
             return check;
-    } else if (!apart(result)) {
-        return check;
+    } else if (together(result).value_or(1) > 0.05) {
+        return check; // they wait for each other
     }
     for (const SideUsage* side : {&result.server, &result.client}) {
         const auto share = share_of_cpus(*side, result, plan);
@@ -315,8 +332,13 @@ std::string finding(const AuditCheck& check, const DirectionResult& result, cons
     if (check.id == "cpu-placement")
         return fmt::format("a worker ran on CPU {}, which was not asked for", cpus_not_asked_for(result));
     if (check.id == "shared-cpu")
-        return fmt::format("both sides ran on CPU {}, as the scheduler chose, which may choose two in the next run",
-                           fmt::join(result.client.cpus_used, ","));
+        return result.server.cpus_used.size() == 1 && result.server.cpus_used == result.client.cpus_used
+                   ? fmt::format(
+                         "both sides ran on CPU {}, as the scheduler chose, which may choose two in the next run",
+                         fmt::join(result.client.cpus_used, ","))
+                   : fmt::format("the two sides had the same CPU for {} of the messages, as the scheduler chose, which "
+                                 "may choose two in the next run",
+                                 percent(check.value));
     if (check.id == "cpu-share" && plan.wait != WaitPolicy::spin)
         return fmt::format("a side was ready to run and had no CPU for {} of the window: its messages waited for other "
                            "programs to leave",
@@ -393,7 +415,7 @@ std::vector<AuditCheck> audit(const DirectionResult& result, const AuditInput& i
     AuditCheck clock = share_of_median("clock-overhead", clock_ns, result);
     AuditCheck resolution = share_of_median("clock-resolution", input.clock->info.resolution_ns, result);
     AuditCheck harness = share_of_median("harness-overhead", harness_cost_ns(), result);
-    AuditCheck sharing = shared_cpu(result, input.common_cpus);
+    AuditCheck sharing = shared_cpu(result, *input.plan, input.common_cpus);
     AuditCheck share = cpu_share(result, *input.plan);
     const AuditCheck offered = offered_rate(result, *input.plan, input.sending_ns);
     // Without a transport the tool's own cost is not beside the figure: it is the figure. Nor is there a second side.

@@ -47,6 +47,9 @@ boost::json::array server_slots_to_json(const ResultsMemory& memory) {
     for (unsigned endpoint = 0; endpoint < memory.shape().endpoints; ++endpoint) {
         const Slot& slot = memory.slot(Role::server, endpoint);
         boost::json::array cpus(slot.cpus_used.begin(), slot.cpus_used.end());
+        boost::json::array messages;
+        for (const CpuMessages& entry : slot.messages_by_cpu)
+            messages.push_back({entry.cpu, entry.messages});
         slots.push_back({
             {"received", slot.received.load(memory_order_relaxed)},
             {"consumed", slot.consumed.load(memory_order_relaxed)},
@@ -65,6 +68,7 @@ boost::json::array server_slots_to_json(const ResultsMemory& memory) {
             {"involuntary_switches", slot.usage.involuntary_switches},
             {"migrations", slot.usage.migrations},
             {"cpus_used", cpus},
+            {"messages_by_cpu", messages},
             {"max_resident_bytes", slot.max_resident_bytes},
             {"counts", sparse(memory.copy_of(memory.counts(Role::server, endpoint)))},
         });
@@ -99,6 +103,11 @@ void server_slots_from_json(const boost::json::array& slots, ResultsMemory& memo
         const auto& cpus = object.at("cpus_used").as_array();
         for (std::size_t word = 0; word < slot.cpus_used.size() && word < cpus.size(); ++word)
             slot.cpus_used[word] = cpus[word].to_number<std::uint64_t>();
+        const auto& messages = object.at("messages_by_cpu").as_array();
+        for (std::size_t at = 0; at < slot.messages_by_cpu.size() && at < messages.size(); ++at) {
+            const auto& entry = messages[at].as_array();
+            slot.messages_by_cpu[at] = {entry.at(0).to_number<std::uint64_t>(), entry.at(1).to_number<std::uint64_t>()};
+        }
         slot.max_resident_bytes = number_field(object, "max_resident_bytes");
         fill(memory.counts(Role::server, endpoint), object.at("counts").as_array());
     }

@@ -21,6 +21,7 @@ DirectionResult direction_result(Direction direction, std::uint64_t base_ns) {
     result.delivery = {.sent = 10'000, .received = 10'000, .lost = 0, .duplicated = 0, .reordered = 0, .corrupted = 0};
     result.server = {.cpus_asked = {0},
                      .cpus_used = {0},
+                     .messages_by_cpu = {{0, 10'000}},
                      .migrations = 0,
                      .voluntary_context_switches = 9'999,
                      .involuntary_context_switches = 3,
@@ -33,6 +34,7 @@ DirectionResult direction_result(Direction direction, std::uint64_t base_ns) {
     result.client = result.server;
     result.client.cpus_asked = {1};
     result.client.cpus_used = {1};
+    result.client.messages_by_cpu = {{1, 10'000}};
     result.audit = {{"littles-law", 0.998, "between 0.9 and 1.1", CheckVerdict::ok},
                     {"clock-overhead", 0.003, "below 0.05", CheckVerdict::ok}};
     result.timestamp = "2026-01-02T03:04:05.678Z";

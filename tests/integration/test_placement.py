@@ -2,14 +2,16 @@
 """The processors that were asked are those that are used, by both sides, in both directions, and it is checked."""
 
 import contextlib
+import json
 import os
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
-from support import DURATIONS, MECHANISMS, allowed_cpus, measuring_workers, messages_taken
+from support import DURATIONS, MECHANISMS, TIMEOUT_S, allowed_cpus, measuring_workers, messages_taken
 from witness import Event
 
 FIRST, LAST = allowed_cpus()[0], allowed_cpus()[-1]
@@ -142,10 +144,41 @@ def test_the_scheduler_s_choice_of_one_cpu_is_told(ipcmark):
     document = ipcmark.measure("-m", "uds", "-s", 64, "-i", 500)
     (result,) = document["results"]
     for name in ("one_way_results", "round_trip_results"):
-        checks = {check["id"]: check for check in result[name]["audit"]}
-        used = set(result[name]["server"]["cpus_used"]) | set(result[name]["client"]["cpus_used"])
-        assert checks["shared-cpu"]["value"] == len(used)
-        assert checks["shared-cpu"]["verdict"] == ("ok" if len(used) > 1 else "suspicious")
+        check = next(check for check in result[name]["audit"] if check["id"] == "shared-cpu")
+        server, client = set(result[name]["server"]["cpus_used"]), set(result[name]["client"]["cpus_used"])
+        if len(server | client) == 1:
+            assert check["value"] == 1
+        if not server & client:
+            assert check["value"] == 0
+        assert check["verdict"] == ("ok" if check["value"] < 0.5 else "suspicious")
+
+
+@pytest.mark.skipif(FIRST == LAST, reason="there is one CPU")
+@pytest.mark.parametrize("mode", ["--blocking", "--async"])
+def test_sides_that_are_moved_to_another_cpu_together_still_share_one(ipcmark, mode):
+    """What was seen of CPUs is two on each side; at no moment had each side one of its own."""
+    run = ipcmark.start(
+        *["run", "-m", "uds", mode, "-s", 64, "-i", 1000, "-w", 2, "--send-delay", "1ms", "--round-trip", "-q"],
+        *["-o", ipcmark.folder / "r.json"],
+        wrapper=["taskset", "-c", str(FIRST)],
+    )
+    server, client = measuring_workers(run, 500)
+    # Nothing moves while they do.
+    os.kill(client, signal.SIGSTOP)
+    for worker in server, client:
+        for thread in os.listdir(f"/proc/{worker}/task"):
+            os.sched_setaffinity(int(thread), {LAST})
+    os.sched_setaffinity(run.pid, {FIRST, LAST})  # what the two sides might have had
+    os.kill(client, signal.SIGCONT)
+    assert run.wait(timeout=TIMEOUT_S) == 0
+    (result,) = json.loads((ipcmark.folder / "r.json").read_text())["results"]
+    measured = result["round_trip_results"]
+    assert measured["server"]["cpus_used"] == measured["client"]["cpus_used"] == sorted([FIRST, LAST])
+    check = next(check for check in measured["audit"] if check["id"] == "shared-cpu")
+    assert check["value"] > 0.99
+    assert check["verdict"] == "suspicious"
+    (cause,) = [warning["cause"] for warning in result["warnings"] if warning["code"] == "shared-cpu"]
+    assert "the same CPU for" in cause
 
 
 @pytest.mark.parametrize("mode", ["--blocking", "--async"])

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -21,8 +22,13 @@ struct Sides {
     std::vector<int> server_asked, server_used, client_asked, client_used;
 };
 
+// Each side moved as many messages on one of its CPUs as on another.
 DirectionResult result_of(const Sides& sides) {
     DirectionResult result;
+    for (const int cpu : sides.server_used)
+        result.server.messages_by_cpu[cpu] = 100;
+    for (const int cpu : sides.client_used)
+        result.client.messages_by_cpu[cpu] = 200;
     result.server.cpus_asked = sides.server_asked;
     result.server.cpus_used = sides.server_used;
     result.client.cpus_asked = sides.client_asked;
@@ -116,7 +122,44 @@ TEST_CASE("two sides that the scheduler put on one CPU are told of") {
     CHECK(shared_cpu({{}, {1}, {}, {1}}, 2) == CheckVerdict::suspicious);
     CHECK(shared_cpu({{1}, {1}, {}, {1}}, 2) == CheckVerdict::suspicious);
     CHECK(shared_cpu({{}, {0}, {}, {1}}, 2) == CheckVerdict::ok);
-    CHECK(shared_cpu({{}, {0, 1}, {}, {1}}, 2) == CheckVerdict::ok);
+    CHECK(shared_cpu({{}, {0, 1, 2}, {}, {1}}, 2) == CheckVerdict::ok);
+}
+
+TEST_CASE("two sides that were moved from one CPU to another together shared one all the time") {
+    const TestPlan plan;
+    const RunClock clock;
+    AuditInput input;
+    input.plan = &plan;
+    input.clock = &clock;
+    input.common_cpus = 2;
+    using Messages = std::map<int, std::uint64_t>;
+    const auto check = [&](const Messages& server, const Messages& client) {
+        DirectionResult result = result_of({{}, {0, 1}, {}, {0, 1}});
+        result.server.messages_by_cpu = server;
+        result.client.messages_by_cpu = client;
+        return check_of(result, input, "shared-cpu");
+    };
+    CHECK(check({{0, 450}, {1, 550}}, {{0, 900}, {1, 1100}}).value == Approx(1));
+    CHECK(check({{0, 450}, {1, 550}}, {{0, 900}, {1, 1100}}).verdict == CheckVerdict::suspicious);
+    // One look at another CPU is no life there.
+    CHECK(check({{0, 1000}}, {{0, 1999}, {1, 1}}).verdict == CheckVerdict::suspicious);
+    CHECK(check({{0, 999}, {1, 1}}, {{1, 2000}}).value == Approx(0.001));
+    CHECK(check({{0, 999}, {1, 1}}, {{1, 2000}}).verdict == CheckVerdict::ok);
+    CHECK(check({}, {{0, 2000}}).verdict == CheckVerdict::not_applicable);
+}
+
+TEST_CASE("of more threads than CPUs some share one in any run") {
+    TestPlan plan;
+    plan.concurrency = 2;
+    const RunClock clock;
+    AuditInput input;
+    input.plan = &plan;
+    input.clock = &clock;
+    input.common_cpus = 3;
+    CHECK(check_of(result_of({{}, {0, 1}, {}, {0, 1}}), input, "shared-cpu").verdict == CheckVerdict::ok);
+    CHECK(check_of(result_of({{}, {0}, {}, {0}}), input, "shared-cpu").verdict == CheckVerdict::suspicious);
+    input.common_cpus = 4;
+    CHECK(check_of(result_of({{}, {0, 1}, {}, {0, 1}}), input, "shared-cpu").verdict == CheckVerdict::suspicious);
 }
 
 TEST_CASE("sharing a CPU is no news where it was asked for or cannot be otherwise") {

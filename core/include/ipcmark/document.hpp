@@ -49,8 +49,10 @@ struct Throughput {
 
 // What one side's processors did during the measured window, all threads of that role together.
 struct SideUsage {
-    std::vector<int> cpus_asked;             // empty: not pinned
-    std::vector<int> cpus_used;              // seen at any message
+    std::vector<int> cpus_asked; // empty: not pinned
+    std::vector<int> cpus_used;  // seen at any message
+    // How many messages were moved on each of them; of more than 32 on an endpoint not all. Not part of the text forms.
+    std::map<int, std::uint64_t> messages_by_cpu;
     std::optional<std::uint64_t> migrations; // not set: the kernel does not tell (no CONFIG_SCHED_DEBUG)
     std::uint64_t voluntary_context_switches = 0;
     std::uint64_t involuntary_context_switches = 0;

@@ -220,9 +220,25 @@ TEST_CASE("CPUs of the warm-up are none of the window's") {
     Slot& slot = side.memory.slot(Role::server, 0);
     constexpr unsigned elsewhere = 15; // of the words: no machine of these tests has such CPUs
     slot.cpus_used[elsewhere] = 1;
+    slot.messages_by_cpu[0] = {elsewhere * 64, 7};
     const Batch batch({{0, 100}, {1, 100}, {2, 100}});
     for (int at : {0, 1, 2})
         side.receiver.take(batch.bytes[at].data(), message_bytes, 200);
     CHECK(slot.cpus_used[elsewhere] == 0);
     CHECK(std::any_of(slot.cpus_used.begin(), slot.cpus_used.end(), [](auto word) { return word != 0; }));
+}
+
+TEST_CASE("each measured message counts for a CPU that the thread was on") {
+    Side side(2);
+    const Slot& slot = side.memory.slot(Role::server, 0);
+    const Batch batch({{0, 100}, {1, 100}, {2, 100}, {3, 100}, {4, 100}});
+    for (const auto& bytes : batch.bytes)
+        side.receiver.take(bytes.data(), message_bytes, 200);
+    side.receiver.finish(nullptr);
+    std::uint64_t messages = 0;
+    for (const CpuMessages& entry : slot.messages_by_cpu) {
+        messages += entry.messages;
+        CHECK((entry.messages == 0 || (slot.cpus_used[entry.cpu / 64] >> (entry.cpu % 64) & 1U) != 0));
+    }
+    CHECK(messages == 3);
 }
