@@ -6,6 +6,7 @@
 #include "run/placement.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace ipcmark {
 namespace {
@@ -169,6 +170,21 @@ SideUsage usage_of(const AssembleInput& input, Role role, const std::vector<int>
     return usage;
 }
 
+// The CPUs that a thread was on which was placed on another one: thread i on entry i.
+std::set<int> astray_of(const AssembleInput& input, Role role, const std::vector<int>& asked) {
+    std::set<int> astray;
+    for (unsigned endpoint = 0; !asked.empty() && endpoint < input.job->endpoints; ++endpoint) {
+        const std::size_t thread = input.job->mode == Mode::asynchronous ? 0 : endpoint;
+        const int own = asked[thread % asked.size()];
+        const auto& used = input.memory->slot(role, endpoint).cpus_used;
+        for (int cpu = 0; cpu < static_cast<int>(used.size() * 64); ++cpu) {
+            if (cpu != own && (used[static_cast<std::size_t>(cpu) / 64] >> (cpu % 64) & 1U) != 0)
+                astray.insert(cpu);
+        }
+    }
+    return astray;
+}
+
 } // namespace
 
 DirectionResult assemble_result(const AssembleInput& input) {
@@ -206,6 +222,8 @@ DirectionResult assemble_result(const AssembleInput& input) {
     result.partial = input.ended_early && (input.job->count == 0 || messages < input.job->count);
     facts.sending_ns = input.memory->scale().to_ns(sending_ticks_of(input));
     facts.receiving_ns = input.memory->scale().to_ns(window_of(input, recording, {0, input.job->endpoints}).ticks());
+    facts.server_astray = astray_of(input, Role::server, input.server_cpus);
+    facts.client_astray = astray_of(input, Role::client, input.job->cpus);
     facts.plan = input.plan;
     facts.clock = input.clock;
     facts.module = input.module;

@@ -78,24 +78,25 @@ AuditCheck share_of_median(const char* id, double cost_ns, const DirectionResult
     return check;
 }
 
-AuditCheck placement(const DirectionResult& result) {
-    AuditCheck check{"cpu-placement", 0, "0 CPUs used that were not asked for", CheckVerdict::not_applicable};
-    for (const SideUsage* side : {&result.server, &result.client}) {
-        if (side->cpus_asked.empty())
-            continue;
-        check.verdict = CheckVerdict::ok;
-        for (const int cpu : side->cpus_used) {
-            if (std::find(side->cpus_asked.begin(), side->cpus_asked.end(), cpu) == side->cpus_asked.end())
-                check.value += 1;
-        }
-    }
-    if (check.value > 0)
-        check.verdict = CheckVerdict::suspicious;
-    return check;
-}
-
 std::size_t threads_of_a_side(const TestPlan& plan) {
     return plan.mode == Mode::blocking ? plan.concurrency : 1;
+}
+
+// The entries of its list that a side has threads for: thread i runs on entry i.
+std::vector<int> cpus_placed_on(const SideUsage& side, const TestPlan& plan) {
+    std::vector<int> cpus = side.cpus_asked;
+    cpus.resize(std::min(cpus.size(), threads_of_a_side(plan)));
+    return cpus;
+}
+
+AuditCheck placement(const DirectionResult& result, const AuditInput& input) {
+    AuditCheck check{"cpu-placement", 0, "0 CPUs that a thread was on which was placed on another",
+                     CheckVerdict::not_applicable};
+    if (result.server.cpus_asked.empty() && result.client.cpus_asked.empty())
+        return check;
+    check.value = static_cast<double>(input.server_astray.size() + input.client_astray.size());
+    check.verdict = verdict(check.value == 0);
+    return check;
 }
 
 // How much of its work each side did on the CPUs that the other had as well, from 0 (apart) to 1 (together, however
@@ -236,10 +237,7 @@ SpinningThreads spinning_threads(const DirectionResult& result, const TestPlan& 
         const std::size_t threads = threads_of_a_side(plan);
         spinning.threads += threads;
         spinning.cpus.insert(side->cpus_used.begin(), side->cpus_used.end());
-        std::vector<int> may_use = side->cpus_asked.empty() ? allowed_cpus() : side->cpus_asked;
-        // Thread i runs on entry i.
-        if (!side->cpus_asked.empty() && threads < may_use.size())
-            may_use.resize(threads);
+        const std::vector<int> may_use = side->cpus_asked.empty() ? allowed_cpus() : cpus_placed_on(*side, plan);
         spinning.cpus.insert(may_use.begin(), may_use.end());
     }
     return spinning;
@@ -301,14 +299,17 @@ std::string percent(double share) {
     return fmt::format("{:.{}f} %", value, decimals);
 }
 
-std::string cpus_not_asked_for(const DirectionResult& result) {
+// Where a worker had a thread and should have had none.
+std::set<int> cpus_not_asked_for(const DirectionResult& result, const TestPlan& plan) {
     std::set<int> cpus;
-    for (const SideUsage* side : {&result.server, &result.client})
-        if (!side->cpus_asked.empty())
+    for (const SideUsage* side : {&result.server, &result.client}) {
+        const std::vector<int> placed_on = cpus_placed_on(*side, plan);
+        if (!placed_on.empty())
             std::copy_if(side->cpus_used.begin(), side->cpus_used.end(), std::inserter(cpus, cpus.end()), [&](int cpu) {
-                return std::find(side->cpus_asked.begin(), side->cpus_asked.end(), cpu) == side->cpus_asked.end();
+                return std::find(placed_on.begin(), placed_on.end(), cpu) == placed_on.end();
             });
-    return fmt::format("{}", fmt::join(cpus, ","));
+    }
+    return cpus;
 }
 
 // What a suspicious check found, as a sentence with its figure in it.
@@ -329,8 +330,12 @@ std::string finding(const AuditCheck& check, const DirectionResult& result, cons
                            percent(check.value));
     if (check.id == "harness-overhead")
         return fmt::format("noting a message takes {} of the median latency", percent(check.value));
-    if (check.id == "cpu-placement")
-        return fmt::format("a worker ran on CPU {}, which was not asked for", cpus_not_asked_for(result));
+    if (check.id == "cpu-placement") {
+        const std::set<int> cpus = cpus_not_asked_for(result, plan);
+        return cpus.empty()
+                   ? std::string("a thread ran on a CPU of its side's list that another thread was placed on")
+                   : fmt::format("a worker ran on CPU {}, where no thread of it was placed", fmt::join(cpus, ","));
+    }
     if (check.id == "shared-cpu")
         return result.server.cpus_used.size() == 1 && result.server.cpus_used == result.client.cpus_used
                    ? fmt::format(
@@ -427,7 +432,7 @@ std::vector<AuditCheck> audit(const DirectionResult& result, const AuditInput& i
             clock,
             resolution,
             harness,
-            placement(result),
+            placement(result, input),
             sharing,
             share,
             samples,

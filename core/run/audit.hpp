@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <set>
 #include <vector>
 
 namespace ipcmark {
@@ -27,6 +28,9 @@ struct AuditInput {
     std::uint64_t warmup_left = 0;
     // Open loop: from the planned moment of the first message to the receipt of the last.
     std::uint64_t receiving_ns = 0;
+    // The CPUs of each side that a thread was on which was placed on another one.
+    std::set<int> server_astray;
+    std::set<int> client_astray;
     // How many CPUs the two sides may use, where this program started both of them; 0 elsewhere.
     std::size_t common_cpus = 0;
 };

@@ -98,11 +98,11 @@ def test_audit_compares_asked_and_used(ipcmark):
         assert checks["cpu-placement"] == "ok"
 
 
-def astray(ipcmark, witness, mode, warmup):
+def astray(ipcmark, witness, mode, warmup, client=str(FIRST)):
     """The client's thread goes to the last CPU before its message 50."""
     return ipcmark.measure(
         *witness.arguments(stray_to=LAST), mode, "-s", 64, "-i", 500, "-w", warmup,
-        *["--server-affinity", FIRST, "--client-affinity", FIRST],
+        *["--server-affinity", FIRST, "--client-affinity", client],
     )  # fmt: skip
 
 
@@ -118,6 +118,14 @@ def test_the_cpus_used_are_looked_at(ipcmark, witness, mode):
         assert result["client"]["cpus_used"] == sorted([FIRST, LAST])
         (check,) = [check for check in result["audit"] if check["id"] == "cpu-placement"]
         assert (check["value"], check["verdict"]) == (1, "suspicious")
+
+
+@pytest.mark.skipif(FIRST == LAST, reason="there is one CPU")
+def test_a_listed_cpu_is_none_of_a_thread_that_was_not_placed_on_it(ipcmark, witness):
+    document = astray(ipcmark, witness, "--blocking", warmup=10, client=f"{FIRST},{LAST}")
+    for name in ("one_way_results", "round_trip_results"):
+        checks = {check["id"]: check for check in document["results"][0][name]["audit"]}
+        assert (checks["cpu-placement"]["value"], checks["cpu-placement"]["verdict"]) == (1, "suspicious")
 
 
 @pytest.mark.skipif(FIRST == LAST, reason="there is one CPU")

@@ -17,6 +17,7 @@ inline DirectionResult assembled(const ResultsMemory& memory, Direction directio
     input.direction = direction;
     input.memory = &memory;
     input.clock = &clock;
+    input.server_cpus = plan.server_cpus;
     return assemble_result(input);
 }
 

@@ -304,6 +304,18 @@ TEST_CASE("a warning is a sentence with its figure in it, of its direction") {
     CHECK(warnings[2].cause.find("takes 1250 % of") != std::string::npos);
 }
 
+TEST_CASE("a thread that strayed is told of with its CPU, where no thread has that one") {
+    TestPlan plan;
+    const auto cause = [&plan](const Sides& sides) {
+        DirectionResult result = result_of(sides);
+        result.audit = {{"cpu-placement", 1, "", CheckVerdict::suspicious}};
+        return warnings_of(result, plan).at(0).cause;
+    };
+    CHECK(cause({{0, 1}, {0, 1}, {}, {0}}).find("on CPU 1, where no thread") != std::string::npos);
+    plan.concurrency = 2;
+    CHECK(cause({{0, 1}, {0, 1}, {}, {0}}).find("another thread was placed on") != std::string::npos);
+}
+
 TEST_CASE("every check that is suspicious has words of its own") {
     const TestPlan plan;
     const RunClock clock;
