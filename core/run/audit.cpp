@@ -138,6 +138,17 @@ AuditCheck shared_cpu(const DirectionResult& result, const TestPlan& plan, std::
     return check;
 }
 
+// The scheduler gives a thread some 3 ms at a time: in a window of a few of those, whether the sides ran at once, or
+// one of them not at all for a while, is most of the figure.
+AuditCheck short_window(const DirectionResult& result) {
+    AuditCheck check{"short-window", 0, "a window of 10 ms or more", CheckVerdict::not_applicable};
+    if (result.partial || result.throughput.total_messages < enough_samples || result.throughput.duration_ns == 0)
+        return check;
+    check.value = static_cast<double>(result.throughput.duration_ns) / 1e6;
+    check.verdict = verdict(check.value >= 10);
+    return check;
+}
+
 bool has(const ModuleIdentity& module, const char* capability) {
     return std::find(module.capabilities.begin(), module.capabilities.end(), capability) != module.capabilities.end();
 }
@@ -322,6 +333,11 @@ std::string finding(const AuditCheck& check, const DirectionResult& result, cons
         return fmt::format("the endpoints were at work for {} of the window on average, so the rate is that of fewer "
                            "endpoints",
                            percent(check.value));
+    if (check.id == "short-window")
+        return fmt::format(
+            "the window was {:.3g} ms, no more than a few time slices of the scheduler: the next run may have another "
+            "rate by factors",
+            check.value);
     if (check.id == "clock-overhead")
         return fmt::format("reading the clock takes {} of the median latency", percent(check.value));
     if (check.id == "clock-resolution")
@@ -382,6 +398,7 @@ const char* remedy_of(const std::string& check) {
     static const std::map<std::string, const char*> table{
         {"littles-law", "look at lost or changed messages; otherwise report this result as a fault of ipcmark"},
         {"overlap", "measure for a time instead of a count (-d 5s), so that all end together"},
+        {"short-window", "measure for a time: -d 2s"},
         {"clock-overhead", "use a machine whose kernel trusts the TSC, and --clock auto"},
         {"clock-resolution", "compare the mean and the rate, which steps do not bend"},
         {"harness-overhead", "read differences between transports, not absolute figures, or larger messages"},
@@ -429,6 +446,7 @@ std::vector<AuditCheck> audit(const DirectionResult& result, const AuditInput& i
             CheckVerdict::not_applicable;
     return {littles_law(result, *input.plan, input),
             overlap(result, *input.plan, input.endpoint_spans_ns),
+            short_window(result),
             clock,
             resolution,
             harness,

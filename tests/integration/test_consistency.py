@@ -123,6 +123,19 @@ def test_every_check_of_an_ordinary_run_is_answered(ipcmark, mechanism):
         assert checks["sequence"]["verdict"] == "ok"
 
 
+def test_a_window_of_a_few_time_slices_is_told_of(ipcmark):
+    document = ipcmark.measure("-m", "uds", "-s", 64, "-d", "300us", "-w", 10, "--one-way")
+    (result,) = document["results"]
+    measured = result["one_way_results"]
+    check = checks_of(measured)["short-window"]
+    if measured["throughput"]["total_messages"] < 100:
+        pytest.skip("the machine paused in the window")
+    assert check["value"] == pytest.approx(measured["throughput"]["duration_ns"] / 1e6)
+    assert check["verdict"] == ("ok" if check["value"] >= 10 else "suspicious")
+    told = [warning["remedy"] for warning in result["warnings"] if warning["code"] == "short-window"]
+    assert len(told) == (check["verdict"] == "suspicious")
+
+
 def test_open_loop_latency_counts_from_the_planned_send(ipcmark, witness):
     """A stall of 200 ms at 1000 messages a second delays some 200 messages, not one."""
     document = ipcmark.measure(

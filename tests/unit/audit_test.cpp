@@ -304,6 +304,33 @@ TEST_CASE("a warning is a sentence with its figure in it, of its direction") {
     CHECK(warnings[2].cause.find("takes 1250 % of") != std::string::npos);
 }
 
+TEST_CASE("a window of a few time slices is told of, with its length") {
+    const TestPlan plan;
+    const RunClock clock;
+    AuditInput input;
+    input.plan = &plan;
+    input.clock = &clock;
+    DirectionResult result;
+    const auto verdict = [&](std::uint64_t messages, std::chrono::nanoseconds window) {
+        result.throughput.total_messages = messages;
+        result.throughput.duration_ns = ns_of(window);
+        return check_of(result, input, "short-window").verdict;
+    };
+    using namespace std::chrono_literals;
+    CHECK(verdict(10'000, 10ms) == CheckVerdict::ok);
+    CHECK(verdict(20, 1ms) == CheckVerdict::not_applicable);
+    CHECK(verdict(10'000, 580us) == CheckVerdict::suspicious);
+    result.audit = audit(result, input);
+    const auto warnings = warnings_of(result, plan);
+    const auto told = std::find_if(warnings.begin(), warnings.end(),
+                                   [](const Warning& warning) { return warning.code == "short-window"; });
+    REQUIRE(told != warnings.end());
+    CHECK(told->cause.find("was 0.58 ms,") != std::string::npos);
+    CHECK(told->remedy.find("-d 2s") != std::string::npos);
+    result.partial = true;
+    CHECK(verdict(10'000, 580us) == CheckVerdict::not_applicable);
+}
+
 TEST_CASE("a thread that strayed is told of with its CPU, where no thread has that one") {
     TestPlan plan;
     const auto cause = [&plan](const Sides& sides) {
