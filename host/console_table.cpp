@@ -37,6 +37,13 @@ double median_of(const std::vector<double>& sorted) {
     return sorted.size() % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
+// Whether some sample lies beyond a percentile. If none does it is the maximum, however many nines it has. The rounding
+// of a percentile that is no binary fraction must not decide: 0.1 % of 1,000 samples are one.
+bool tells(const Histogram& histogram, double percentile) {
+    constexpr double rounding = 1e-6;
+    return percentile >= 100 || (1 - percentile / 100) * static_cast<double>(histogram.total_count()) > 1 - rounding;
+}
+
 bool has_problem(const DirectionResult& measured) {
     const Delivery& delivery = measured.delivery;
     return measured.partial || delivery.lost + delivery.duplicated + delivery.corrupted != 0 ||
@@ -148,8 +155,13 @@ private:
             }
         if (figures.empty() || figures.front().size() < 2)
             return;
-        for (std::vector<double>& column : figures)
-            std::sort(column.begin(), column.end());
+        for (std::vector<double>& column : figures) {
+            // Of repetitions of which some have no figure, none has an order.
+            if (std::any_of(column.begin(), column.end(), [](double figure) { return std::isnan(figure); }))
+                column.assign(column.size(), std::numeric_limits<double>::quiet_NaN());
+            else
+                std::sort(column.begin(), column.end());
+        }
         constexpr std::pair<const char*, double (*)(const std::vector<double>&)> rows[] = {
             {"median", median_of}, {"least", [](const auto& v) { return v.front(); }}, {"most", [](const auto& v) {
                                                                                             return v.back();
@@ -168,7 +180,7 @@ private:
         }
     }
 
-    // In the order of the columns; not a number where nothing was measured.
+    // In the order of the columns; not a number where nothing was measured, or too little to tell.
     std::vector<double> figures_of(const DirectionResult& measured) const {
         const Histogram& histogram = measured.latency.histogram;
         const auto time = [&](std::uint64_t ns) {
@@ -176,7 +188,8 @@ private:
         };
         std::vector<double> figures;
         for (const double percentile : percentiles_.shown)
-            figures.push_back(time(histogram.percentile_ns(percentile)));
+            figures.push_back(tells(histogram, percentile) ? time(histogram.percentile_ns(percentile))
+                                                           : std::numeric_limits<double>::quiet_NaN());
         figures.push_back(time(histogram.max_ns()));
         figures.push_back(measured.throughput.messages_per_second);
         figures.push_back(measured.throughput.bytes_per_second);

@@ -139,6 +139,36 @@ TEST_CASE("the percentiles are those that were asked for") {
     CHECK(contains(console_table(document, Colour::none), "percentiles: 6 of the 101 that were asked for"));
 }
 
+TEST_CASE("a percentile that no sample lies beyond has no figure in the table") {
+    ResultDocument document = sample::document();
+    TestResult run = document.results[0];
+    run.round_trip.reset();
+    const auto row_of = [&](int samples) {
+        run.one_way->latency.histogram = Histogram();
+        for (int sample = 0; sample < samples; ++sample)
+            run.one_way->latency.histogram.record(1000);
+        document.results = {run};
+        return flat(lines_of(console_table(document, Colour::none))[1]);
+    };
+    CHECK(contains(row_of(20), " 1.00 us - - 1.00 us "));
+    CHECK(contains(row_of(100), " 1.00 us 1.00 us - 1.00 us "));
+    CHECK(contains(row_of(999), " 1.00 us 1.00 us - 1.00 us "));
+    CHECK(contains(row_of(1000), " 1.00 us 1.00 us 1.00 us 1.00 us "));
+    run.plan.percentiles = {100};
+    CHECK(contains(row_of(20), " 1.00 us 1.00 us "));
+    // Nor have repetitions of which one had too few.
+    run.plan.percentiles = {99.9};
+    run.plan.repeat_index = 1;
+    row_of(20);
+    document.results.push_back(run);
+    document.results[0].plan.repeat_index = 0;
+    document.results[0].one_way->latency.histogram.record(1000, 1000);
+    const auto lines = lines_of(console_table(document, Colour::none));
+    REQUIRE(lines.size() > 3);
+    CHECK(contains(flat(lines[1]), " 1.00 us 1.00 us "));
+    CHECK(contains(flat(lines[3]), " median - 1.00 us "));
+}
+
 TEST_CASE("below the table: failures, partial results, audit problems, warnings with their remedy") {
     const std::string text = console_table(sample::document(), Colour::none);
     CHECK(contains(text, "FAILED"));
