@@ -19,6 +19,8 @@ TAIL_BYTES = 64 * 1024
 # From SIGTERM to SIGKILL. ipcmark needs some tens of milliseconds to write down what it has; the engine itself gives a
 # step that it cancels five seconds.
 GRACE_S = 4.0
+# What poll can be told to wait at most, in milliseconds: under 25 days, and a time-out may be longer.
+POLL_AT_MOST_MS = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -167,7 +169,12 @@ def _wait(pidfd: int, timeout_s: float, cancel: Cancel | None = None) -> bool:
         poll.register(pidfd, select.POLLIN)
     if cancel:
         poll.register(cancel.fileno(), select.POLLIN)
-    return any(fd == pidfd for fd, _ in poll.poll(timeout_s * 1000))
+    deadline = time.monotonic() + timeout_s
+    while True:
+        left_ms = max(0.0, deadline - time.monotonic()) * 1000
+        ready = poll.poll(min(left_ms, POLL_AT_MOST_MS))
+        if ready or left_ms <= POLL_AT_MOST_MS:
+            return any(fd == pidfd for fd, _ in ready)
 
 
 def _kill_session(child: subprocess.Popen) -> None:

@@ -4,8 +4,9 @@
 What may begin with '-' is joined to its flag by '=', so that it is a wrong value and never another option.
 """
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from dataclasses import fields, replace
+from typing import Any
 
 from arcaflow_plugin_ipcmark.schema_inputs import ConnectParams, ServeParams, TestRunConfig, WaitPolicy
 
@@ -31,12 +32,14 @@ def run_arguments(test: TestRunConfig) -> list[str]:
 
 def connect_arguments(params: ConnectParams, test: TestRunConfig) -> list[str]:
     """As run_arguments, against the other end of `params`."""
+    _check_texts(params)
     retry = [f"--retry={params.retry}"] if params.retry else []
     return ["connect", _address(params.address), *retry, *_test_arguments(test)]
 
 
 def serve_arguments(params: ServeParams) -> list[str]:
     """What follows `ipcmark` on the command line of the step serve. Raises InputError."""
+    _check_texts(params)
     arguments = ["serve", _address(params.address)]
     if params.once:
         arguments.append("--once")
@@ -60,6 +63,7 @@ def is_blocking(test: TestRunConfig) -> bool:
 
 
 def _test_arguments(test: TestRunConfig) -> list[str]:
+    _check_texts(test)
     if not test.extra_args:
         test = _with_defaults(test)
     arguments = ["-m", *test.mechanisms]
@@ -122,6 +126,28 @@ def _with_defaults(test: TestRunConfig) -> TestRunConfig:
         one_way=test.one_way or both,
         round_trip=test.round_trip or both,
     )
+
+
+def _check_texts(inputs: TestRunConfig | ConnectParams | ServeParams) -> None:
+    """A NUL ends a word of a command line, and half a surrogate pair is no character: neither can be said there."""
+    for field in fields(inputs):
+        for text in _texts_in(getattr(inputs, field.name)):
+            if any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in text):
+                raise InputError(
+                    f"{field.name} ({text!r}) has a NUL or half a surrogate pair in it, which no command line can hold;"
+                    " leave it out."
+                )
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts_in(item)
+    elif isinstance(value, dict):
+        for pair in value.items():
+            yield from _texts_in(list(pair))
 
 
 def _measures(test: TestRunConfig, mechanism: str) -> bool:

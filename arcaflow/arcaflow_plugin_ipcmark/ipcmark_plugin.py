@@ -104,6 +104,9 @@ class Serve(_Step):
             ended = child.run(line, params.timeout or 3600, self.cancel)
         except (binary.BinaryNotFound, command.InputError, OSError) as error:
             return "error", ErrorOutput(error=str(error))
+        except Exception as error:  # an output of this step, which its workflow can handle, and no end of the plugin
+            logging.getLogger("ipcmark_plugin").exception("serve")
+            return "error", ErrorOutput(error=f"ipcmark serve failed: {type(error).__name__}: {error}")
         log = (ended.stdout + ended.stderr).splitlines()[-100:]
         if ended.returncode != 0 and not ended.cancelled and not ended.timed_out:
             return "error", ErrorOutput(error=f"ipcmark serve {ended.describe()}: " + "\n".join(log))

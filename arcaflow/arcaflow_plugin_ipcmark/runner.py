@@ -73,16 +73,20 @@ def _run_one(binary: str, run: _Run, arguments: Arguments, cancel: child.Cancel,
 
     try:
         line = [binary, *arguments(run.config)]
+        _measure(line, run, cancel, outcome, fail)
     except command.InputError as error:
         fail(f"was not run: {error}")
-        return
-    logger.info("Test %d: %s", run.number, " ".join(line))
-    timeout_s = run.config.timeout or 3600
-    try:
-        ended = child.run(line, timeout_s, cancel)
     except OSError as error:
         fail(f"was not run: {binary} could not be started: {error}")
-        return
+    except Exception as error:  # whatever it is: it must not cost the results of the other runs
+        logger.exception("Test %d", run.number)
+        fail(f"failed: {type(error).__name__}: {error}")
+
+
+def _measure(line: list[str], run: _Run, cancel: child.Cancel, outcome: Outcome, fail: Callable[[str], None]) -> None:
+    logger.info("Test %d: %s", run.number, " ".join(line))
+    timeout_s = run.config.timeout or 3600
+    ended = child.run(line, timeout_s, cancel)
     logger.info("%s", ended.stderr)
     parsed = _document_of(ended, run, outcome, fail)
     if parsed:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import unittest
+from unittest import mock
 
 from plugin_support import PLUGIN_ROOT, TIMEOUT_S, TIMEOUTS_S, PluginTest
 
@@ -69,6 +70,17 @@ class Child(PluginTest):
     def test_time_out_kills_a_stubborn_child_after_the_grace(self):
         ended = self.run_until_time_out(STUBBORN, grace_s=0.5)
         self.assertEqual(ended.returncode, -signal.SIGKILL)
+
+    def test_time_out_of_a_month(self):
+        """More milliseconds than poll takes."""
+        ended = self.run_shell("exit 3", timeout_s=30 * 24 * 3600)
+        self.assertEqual((ended.returncode, ended.timed_out), (3, False))
+
+    def test_time_out_that_takes_several_polls(self):
+        with mock.patch.object(child, "POLL_AT_MOST_MS", 1):
+            ended = self.run_shell("sleep 0.2; exit 3")
+            self.assertEqual((ended.returncode, ended.timed_out), (3, False))
+            self.run_until_time_out(GENTLE)
 
     def test_cancel_while_it_runs(self):
         self.cancel_when_ready()

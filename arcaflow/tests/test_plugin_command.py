@@ -126,8 +126,32 @@ class RunArguments(unittest.TestCase):
             for word in words:
                 self.assertIn(word, str(caught.exception))
 
+    def test_texts_that_no_command_line_can_hold_are_named(self):
+        for bad in ("a\0b", "\ud800", "\udcff"):
+            for name, value in (
+                ("extra_args", ["-v", bad]),
+                ("host", bad),
+                ("module_options", {"type": bad}),
+                ("module_options", {bad: "1"}),
+                ("module_path", [bad]),
+            ):
+                with self.subTest(name, bad=ascii(bad)), self.assertRaises(command.InputError) as caught:
+                    arguments("tcp", **{name: value})
+                self.assertIn(f"{name} ({bad!r})", str(caught.exception))
+
 
 class OtherSteps(unittest.TestCase):
+    def test_texts_that_no_command_line_can_hold_are_named(self):
+        tests = [TestRunConfig(mechanisms=["uds"])]
+        for inputs in ({"address": "tcp:\0:1"}, {"address": "unix:a", "retry": "\ud800"}):
+            params = ConnectParams(tests=tests, **inputs)
+            with self.subTest(inputs), self.assertRaises(command.InputError) as caught:
+                command.connect_arguments(params, tests[0])
+            self.assertIn(f"{list(inputs)[-1]} (", str(caught.exception))
+        with self.assertRaises(command.InputError) as caught:
+            command.serve_arguments(ServeParams(extra_args=["\0"]))
+        self.assertIn(r"extra_args ('\x00')", str(caught.exception))
+
     def test_an_address_is_no_option(self):
         params = ConnectParams(address="--help", tests=[TestRunConfig(mechanisms=["uds"])])
         for arguments in (

@@ -119,6 +119,29 @@ class Errors(PluginTest):
         self.assertIn("Test 3 failed", output.errors[1].error)
         self.assertIn("unlucky", output.errors[1].error)
 
+    def test_a_value_that_cannot_be_said_keeps_the_results_of_the_others(self):
+        self.use_fake_binary(f"cat {self.document_file()}")
+        output_id, output = self.run_tests({}, {"extra_args": ["a\0b"]}, {"host": "\ud800"}, {})
+        self.assertEqual(output_id, "success")
+        self.assertEqual([result.input_test for result in output.results], [1, 4])
+        self.assertIn(r"Test 2 was not run: extra_args ('a\x00b')", output.errors[0].error)
+        self.assertIn(r"Test 3 was not run: host ('\ud800')", output.errors[1].error)
+
+    def test_a_time_out_of_a_month_is_one(self):
+        self.use_fake_binary(f"cat {self.document_file()}")
+        output_id, output = self.run_tests({"timeout": 30 * 24 * 3600})
+        self.assertEqual((output_id, output.errors), ("success", None))
+
+    def test_a_fault_that_nobody_thought_of_keeps_the_results_of_the_others(self):
+        self.use_fake_binary(
+            f'case "$*" in *"-s 13 "*) echo \'{{"results": 1}}\';; *) cat {self.document_file()};; esac'
+        )
+        output_id, output = self.run_tests({}, {"message_size": 13}, {"timeout": 10**400}, {})
+        self.assertEqual(output_id, "success")
+        self.assertEqual([result.input_test for result in output.results], [1, 4])
+        self.assertIn("Test 2 failed: TypeError: ", output.errors[0].error)
+        self.assertIn("Test 3 failed: OverflowError: ", output.errors[1].error)
+
     def test_exit_1_with_a_document_keeps_it(self):
         good, bad = ipcmark_result(), ipcmark_result(mechanism="TcpSocket", status={"Failure": "port taken"})
         document = self.document_file(good, bad)
@@ -239,6 +262,17 @@ class ServeErrors(PluginTest):
     def test_address_that_is_none(self):
         output_id, output = self.serve("exit 0", address="--help")
         self.assertEqual((output_id, output.error[:16]), ("error", "address (--help)"))
+
+    def test_values_that_cannot_be_said(self):
+        output_id, output = self.serve("exit 0", address="tcp:\0:1")
+        self.assertEqual(output_id, "error")
+        self.assertIn(r"address ('tcp:\x00:1')", output.error)
+        output_id, output = self.serve("exit 0", timeout=10**400)
+        self.assertEqual(output_id, "error")
+        self.assertIn("ipcmark serve failed: OverflowError: ", output.error)
+
+    def test_a_time_out_of_a_month_is_one(self):
+        self.assertEqual(self.serve("exit 0", timeout=30 * 24 * 3600)[0], "success")
 
     def test_time_out_is_an_end_like_another(self):
         ready = self.folder / "ready"
