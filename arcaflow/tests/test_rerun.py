@@ -29,6 +29,12 @@ class Command(unittest.TestCase):
         result = ipcmark_result(input_one_way=True, input_send_delay="1ms", input_blocking=False)
         self.assertEqual(command(result), "ipc-benchmark -m uds -s 1024 -i 1000 -w 100 --blocking")
 
+    def test_only_shared_memory_is_direct(self):
+        """Of a test with shm_direct and several mechanisms; `-m uds --shm-direct` cannot run."""
+        for result in (ipcmark_result(input_shm_direct=True), rusty_result(input_shm_direct=True)):
+            self.assertEqual(command(result), "ipc-benchmark -m uds -s 1024 -i 1000 -w 100 --blocking")
+        self.assertIn("--blocking --shm-direct", command(rusty_result(mechanism="SharedMemory", input_shm_direct=True)))
+
 
 class Again(PluginTest):
     def setUp(self) -> None:

@@ -101,7 +101,10 @@ class Parse(PluginTest):
             (rusty_result(), "async"),
             (rusty_result(input_blocking=True), "blocking"),
             (rusty_result(input_blocking=False), "async"),
-            (rusty_result(input_blocking=False, input_shm_direct=True), "shm-direct"),
+            (rusty_result(mechanism="SharedMemory", input_blocking=False, input_shm_direct=True), "shm-direct"),
+            # Of a test with several mechanisms, which that input is noted on: only shm is direct, all are blocking.
+            (rusty_result(input_blocking=False, input_shm_direct=True), "blocking"),
+            (ipcmark_result(input_shm_direct=True), "blocking"),
             (ipcmark_result(test_config={**config, "mode": "asynchronous"}, input_blocking=True), "async"),
             (ipcmark_result(test_config={**config, "access": "direct"}), "shm-direct"),
         ):

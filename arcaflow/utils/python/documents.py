@@ -100,18 +100,20 @@ def percentile(latency: dict[str, Any], asked: float) -> int | None:
 
 
 def is_direct(result: dict[str, Any]) -> bool:
-    """Written and read in place."""
-    return bool(result.get("input_shm_direct")) or (result.get("test_config") or {}).get("access") == "direct"
+    """Written and read in place: as it ran; where nothing says that, as it was asked for, which is for shm only."""
+    access = (result.get("test_config") or {}).get("access")
+    if access is not None:
+        return access == "direct"
+    return bool(result.get("input_shm_direct")) and mechanism_of(result) == "shm"
 
 
 def is_blocking(result: dict[str, Any]) -> bool:
     """As it ran; asynchronous, the default of rusty-comms, where nothing says it (see says_its_modes)."""
-    if is_direct(result):
-        return True
     mode = (result.get("test_config") or {}).get("mode")
     if mode is not None:
         return mode == "blocking"
-    return bool(result.get("input_blocking"))
+    # Of the predecessor's run with --shm-direct all mechanisms are blocking.
+    return bool(result.get("input_blocking") or result.get("input_shm_direct"))
 
 
 def says_its_modes(document: dict[str, Any]) -> bool:
