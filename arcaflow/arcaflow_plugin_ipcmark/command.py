@@ -58,8 +58,8 @@ def not_for_these_mechanisms(test: TestRunConfig) -> list[str]:
 
 
 def is_blocking(test: TestRunConfig) -> bool:
-    """Blocking mode, as it runs: direct shared memory implies it."""
-    return bool(test.shm_direct) or test.blocking is not False
+    """Blocking mode, as it runs: direct shared memory, where it is measured, implies it."""
+    return bool(test.shm_direct and _measures(test, "shm")) or test.blocking is not False
 
 
 def _test_arguments(test: TestRunConfig) -> list[str]:

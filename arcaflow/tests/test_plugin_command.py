@@ -102,6 +102,7 @@ class RunArguments(unittest.TestCase):
         self.assertIn("--blocking", arguments(blocking=None).split())
         self.assertIn("--async", arguments(blocking=False).split())
         self.assertIn("--blocking", arguments("shm", blocking=False, shm_direct=True).split())
+        self.assertIn("--async", arguments("uds", blocking=False, shm_direct=True).split())  # it is ignored there
 
     def test_large_rates_have_no_exponent(self):
         self.assertIn("--rate=15000000 ", arguments(rate=1.5e7))
