@@ -11,9 +11,9 @@ from arcaflow_plugin_ipcmark.schema_results import MechanismSummary, OverallSumm
 
 
 def output_of(outcome: Outcome) -> tuple[str, SuccessOutput | ErrorOutput]:
-    """'success' where anything was measured or ipcmark itself says that all went as asked, 'error' otherwise."""
+    """'success' where anything was measured or ipcmark itself says that all went as asked, to the end; else 'error'."""
     measured = any(result.has_figures() for document in outcome.documents for result in document.results)
-    if not measured and (outcome.errors or not outcome.documents):
+    if not measured and (outcome.errors or outcome.cancelled or not outcome.documents):
         texts = [error.error for error in outcome.errors]
         if outcome.cancelled:
             texts.append("Cancelled before anything was measured.")

@@ -248,6 +248,17 @@ class Errors(PluginTest):
         )
         self.assertEqual((output_id, output.error), ("error", "Cancelled before anything was measured."))
 
+    def test_cancel_with_a_document_that_has_no_figures(self):
+        """As ipcmark writes it where it was ended before the first message."""
+        result = ipcmark_result(status={"Failure": "interrupted"}, one_way_results=None, round_trip_results=None)
+        document, ready = self.document_file(result), self.folder / "ready"
+        self.use_fake_binary(f"trap 'cat {document}; exit 130' TERM; : > {ready}; while :; do sleep 0.05; done")
+        thread = threading.Thread(target=lambda: (self.wait_for(ready.exists, "the test"), self.step.cancel.request()))
+        thread.start()
+        self.addCleanup(thread.join)
+        output_id, output = self.run_tests()
+        self.assertEqual((output_id, output.error), ("error", "Cancelled before anything was measured."))
+
 
 class ServeErrors(PluginTest):
     def serve(self, script: str, **inputs):
