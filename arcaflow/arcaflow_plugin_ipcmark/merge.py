@@ -7,7 +7,7 @@ from dataclasses import replace
 from arcaflow_plugin_ipcmark.aggregates import aggregate
 from arcaflow_plugin_ipcmark.runner import Outcome
 from arcaflow_plugin_ipcmark.schema_outputs import ErrorOutput, ResultDocument, SuccessOutput
-from arcaflow_plugin_ipcmark.schema_results import MechanismSummary, OverallSummary
+from arcaflow_plugin_ipcmark.schema_results import BenchmarkWarning, MechanismSummary, OverallSummary
 
 
 def output_of(outcome: Outcome) -> tuple[str, SuccessOutput | ErrorOutput]:
@@ -31,7 +31,10 @@ def output_of(outcome: Outcome) -> tuple[str, SuccessOutput | ErrorOutput]:
 
 
 def merge(documents: Sequence[ResultDocument]) -> ResultDocument:
-    """All results one after the other, the metadata of the first, and a summary of all. At least one document."""
+    """All results one after the other, the metadata of the first with the warnings of all, and a summary of all.
+
+    At least one document.
+    """
     results = [result for document in documents for result in document.results]
     mechanisms: dict[str, MechanismSummary] = {}
     for document in documents:
@@ -48,6 +51,7 @@ def merge(documents: Sequence[ResultDocument]) -> ResultDocument:
             documents[0].metadata,
             total_tests=len(results),
             interrupted=any(document.metadata.interrupted for document in documents),
+            warnings=_warnings_of(documents),
         ),
         results=results,
         summary=OverallSummary(
@@ -60,6 +64,14 @@ def merge(documents: Sequence[ResultDocument]) -> ResultDocument:
             direction=direction,
         ),
     )
+
+
+def _warnings_of(documents: Sequence[ResultDocument]) -> list[BenchmarkWarning]:
+    """Of the whole runs, each once."""
+    found: list[BenchmarkWarning] = []
+    for document in documents:
+        found += [warning for warning in document.metadata.warnings or [] if warning not in found]
+    return found
 
 
 def _combine(first: MechanismSummary, second: MechanismSummary) -> MechanismSummary:

@@ -153,6 +153,14 @@ class Merge(unittest.TestCase):
             for name in ("average_throughput_mbps", "average_latency_ns", "p95_latency_ns", "p99_latency_ns"):
                 self.assertEqual(getattr(merged, name), wanted[name], name)
 
+    def test_warnings_of_every_run_are_kept_once(self):
+        documents = [ipcmark_document() for _ in range(3)]
+        governor, drift = ({"code": code, "cause": code, "remedy": ""} for code in ("governor", "clock-drift"))
+        for each, warnings in zip(documents, ([governor], [governor, drift], []), strict=True):
+            each["metadata"]["warnings"] = warnings
+        merged = merge([document.parse(json.dumps(each))[0] for each in documents])
+        self.assertEqual([warning.code for warning in merged.metadata.warnings], ["governor", "clock-drift"])
+
     def test_nothing_measured(self):
         empty = ipcmark_document([])
         empty["summary"]["mechanisms"] = {}
