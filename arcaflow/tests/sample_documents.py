@@ -39,6 +39,14 @@ def direction(kind: str, mean_ns: float, rate: float, size: int = 1024, samples:
     }
 
 
+def direction_summary(p95_ns: int, p99_ns: int, p999_ns: int) -> dict:
+    """What the summary of an ipcmark result holds of one direction, whatever percentiles were asked for."""
+    names = "average_throughput_mbps peak_throughput_mbps average_latency_ns min_latency_ns p50_latency_ns"
+    names += " messages bytes messages_per_second max_latency_ns"
+    percentiles = {"p95_latency_ns": p95_ns, "p99_latency_ns": p99_ns, "p999_latency_ns": p999_ns}
+    return dict.fromkeys(names.split(), 7) | percentiles
+
+
 def rusty_result(spelling: str = "mbps", mechanism: str = "UnixDomainSocket", size: int = 1024, **changes) -> dict:
     """One result as rusty-comms writes it. `spelling`: mbps, mb_s or megabytes_per_sec."""
     result = {

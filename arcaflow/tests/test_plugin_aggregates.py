@@ -6,7 +6,7 @@ import json
 import unittest
 
 import plugin_support  # noqa: F401
-from sample_documents import ipcmark_document, ipcmark_result
+from sample_documents import direction_summary, ipcmark_document, ipcmark_result
 
 from arcaflow_plugin_ipcmark import document
 from arcaflow_plugin_ipcmark.aggregates import aggregate, statistics_of
@@ -110,9 +110,7 @@ class Aggregates(unittest.TestCase):
     def test_percentile_that_was_not_asked_comes_from_the_summary(self):
         result = ipcmark_result()
         result["one_way_results"]["latency"]["percentiles"] = []
-        names = "average_throughput_mbps peak_throughput_mbps average_latency_ns min_latency_ns p50_latency_ns"
-        names += " messages bytes messages_per_second p95_latency_ns p99_latency_ns p999_latency_ns max_latency_ns"
-        result["summary"]["one_way"] = {name: 7 for name in names.split()} | {"p99_latency_ns": 99}
+        result["summary"]["one_way"] = direction_summary(7, 99, 999)
         one_way = aggregate(results_of(result)).tests[0]
         self.assertEqual((one_way.p95_latency_ns.mean, one_way.p99_latency_ns.mean), (7, 99))
 

@@ -13,6 +13,7 @@ from html.parser import HTMLParser
 
 from plugin_support import TIMEOUT_S, UTILS, PluginTest
 from sample_documents import (
+    direction_summary,
     engine_output,
     ipcmark_document,
     ipcmark_result,
@@ -224,6 +225,17 @@ class Report(ReportTest):
         module = ipcmark_result()["module"]
         module["options"] = [{"name": "port", "value": "50001", "given": True}]
         self.assertEqual(measurements.label_of(ipcmark_result(module=module)), "uds 1 KiB blocking")
+
+    def test_percentiles_that_were_not_asked_come_from_the_summary(self):
+        result = ipcmark_result(round_trip_results=None)
+        latency = result["one_way_results"]["latency"]
+        latency.update(percentiles=[{"percentile": 90.0, "value_ns": 5555}], histogram=None)
+        result["summary"].update(one_way=direction_summary(6666, 7777, 8888), round_trip=None)
+        text = self.report(ipcmark_document([result]))
+        for figure in ("6,666", "7,777", "8,888"):
+            self.assertIn(f'<td class="n">{figure}</td>', text)
+        (each,) = measurements.measurements_of(ipcmark_document([result]), "x")
+        self.assertLessEqual({(90.0, 5555.0), (99.9, 8888.0)}, set(each.curve()))
 
     def test_a_long_legend_has_room_of_its_own(self):
         def top(*names: str) -> int:

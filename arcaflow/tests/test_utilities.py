@@ -10,7 +10,15 @@ import sys
 import unittest
 
 from plugin_support import TIMEOUT_S, UTILS, PluginTest
-from sample_documents import direction, engine_output, ipcmark_document, ipcmark_result, rusty_document, rusty_result
+from sample_documents import (
+    direction,
+    direction_summary,
+    engine_output,
+    ipcmark_document,
+    ipcmark_result,
+    rusty_document,
+    rusty_result,
+)
 
 import documents
 import parse_arcaflow_output as parse
@@ -121,6 +129,13 @@ class Parse(PluginTest):
             self.assertEqual(
                 self.rows(rusty_result(test_config={**config, "duration": duration}))[0]["test_type"], kind
             )
+
+    def test_percentile_that_was_not_asked_comes_from_the_summary(self):
+        result = ipcmark_result(round_trip_results=None)
+        result["one_way_results"]["latency"]["percentiles"] = [{"percentile": 90.0, "value_ns": 5}]
+        result["summary"].update(one_way=direction_summary(95, 99, 999), round_trip=None)
+        (row,) = self.rows(result)
+        self.assertEqual((row["ow_p99_ns"], row["rt_p99_ns"]), (99, ""))
 
     def test_third_party_mechanism_by_its_id(self):
         module = {**ipcmark_result()["module"], "id": "pipe"}

@@ -91,12 +91,20 @@ def mechanism_of(result: dict[str, Any]) -> str:
     return SHORT_NAMES.get(name) or (result.get("module") or {}).get("id") or name
 
 
-def percentile(latency: dict[str, Any], asked: float) -> int | None:
-    """The value of a percentile that was reported."""
-    for entry in latency.get("percentiles") or []:
-        if float(entry.get("percentile", -1)) == asked:
-            return entry.get("value_ns")
-    return None
+_IN_SUMMARY = {50.0: "p50_latency_ns", 95.0: "p95_latency_ns", 99.0: "p99_latency_ns", 99.9: "p999_latency_ns"}
+
+
+def percentiles(result: dict[str, Any], direction: str) -> dict[float, int]:
+    """Those that were asked for, and those that the summary of that direction has anyway.
+
+    `direction`: one_way or round_trip.
+    """
+    latency = (result.get(f"{direction}_results") or {}).get("latency")
+    if not latency:
+        return {}
+    summary = (result.get("summary") or {}).get(direction) or {}
+    found = {percentile: summary[name] for percentile, name in _IN_SUMMARY.items() if summary.get(name) is not None}
+    return found | {float(entry["percentile"]): entry["value_ns"] for entry in latency.get("percentiles") or []}
 
 
 def is_direct(result: dict[str, Any]) -> bool:

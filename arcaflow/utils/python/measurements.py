@@ -32,6 +32,7 @@ class Measurement:
     bytes_per_second: float
     histogram: list[tuple[int, int, int]] = field(default_factory=list)  # lowest, highest, count
     halvings: list[int] = field(default_factory=list)  # values at the quantiles 0, 1/2, 3/4, 7/8, …, 1
+    percentiles: dict[float, int] = field(default_factory=dict)  # what the document has of them
     reached: bool = True  # false: an open loop that could not keep to its rate
 
     @property
@@ -68,8 +69,8 @@ class Measurement:
         return self.direction == "one_way" and not paced
 
     def percentile(self, asked: float) -> float | None:
-        """Of those reported, else of the histogram."""
-        reported = documents.percentile(self.latency, asked)
+        """Of those that the document has, else of the histogram."""
+        reported = self.percentiles.get(asked)
         if reported is not None or not self.histogram:
             return reported
         remaining = sum(count for _, _, count in self.histogram) * asked / 100
@@ -89,7 +90,7 @@ class Measurement:
                 if seen < total:  # a percentile of 100 has no place on this axis
                     points.append((100 * seen / total, float(highest)))
             return [*points, (points[-1][0], float(self.latency["max_ns"]))]
-        points = {float(each["percentile"]): float(each["value_ns"]) for each in self.latency.get("percentiles") or []}
+        points = {percentile: float(value) for percentile, value in self.percentiles.items()}
         points[0.0] = float(self.latency["min_ns"])
         points |= {100 * (1 - 0.5**i): float(value) for i, value in enumerate(self.halvings[:-1])}
         return sorted(points.items())
@@ -146,6 +147,7 @@ def _details(result: dict[str, Any], config: dict[str, Any]) -> dict[str, str]:
     usual = {"wait_policy": "block", "window": 1, "batch": 1, "server_cpus": [], "client_cpus": []}
     names = {"wait_policy": "wait", "server_cpus": "server on", "client_cpus": "client on"}
     details = {
+        percentiles=documents.percentiles(result, direction),
         names.get(name, name): ",".join(map(str, config[name])) if isinstance(config[name], list) else str(config[name])
         for name, value in usual.items()
         if config.get(name, value) not in (value, None)

@@ -45,8 +45,8 @@ def _row(result: dict[str, Any], mode: str, filename: str) -> dict[str, Any]:
         "message_size": config.get("message_size", ""),
         "total_messages_sent": (one_way or round_trip).get("throughput", {}).get("total_messages", ""),
         "average_throughput_mb_s": _or_empty(_rounded(documents.throughput_mb_s(result.get("summary") or {}), 3)),
-        **_latency_columns(one_way, "ow"),
-        **_latency_columns(round_trip, "rt"),
+        **_latency_columns(result, "one_way", "ow"),
+        **_latency_columns(result, "round_trip", "rt"),
         "filename": filename,
         "command": command(result),
     }
@@ -59,10 +59,10 @@ def communication_method(result: dict[str, Any]) -> str:
     return "blocking" if documents.is_blocking(result) else "async"
 
 
-def _latency_columns(metrics: dict[str, Any], prefix: str) -> dict[str, Any]:
-    latency = metrics.get("latency") or {}
+def _latency_columns(result: dict[str, Any], direction: str, prefix: str) -> dict[str, Any]:
+    latency = (result.get(f"{direction}_results") or {}).get("latency") or {}
     figures = {name: latency.get(f"{name}_ns") for name in ("min", "max", "mean")}
-    figures["p99"] = documents.percentile(latency, 99)
+    figures["p99"] = documents.percentiles(result, direction).get(99)
     return {f"{prefix}_{name}_ns": _or_empty(_rounded(value, 1)) for name, value in figures.items()}
 
 
