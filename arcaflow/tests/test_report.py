@@ -226,6 +226,13 @@ class Report(ReportTest):
         module["options"] = [{"name": "port", "value": "50001", "given": True}]
         self.assertEqual(measurements.label_of(ipcmark_result(module=module)), "uds 1 KiB blocking")
 
+    def test_a_low_rate_is_not_0(self):
+        result = ipcmark_result(round_trip_results=None)
+        result["one_way_results"]["throughput"].update(messages_per_second=0.5, bytes_per_second=320.0)
+        text = self.report(ipcmark_document([result]))
+        for figure in ("0.500", "0.000320"):
+            self.assertIn(f'<td class="n">{figure}</td>', text)
+
     def test_percentiles_that_were_not_asked_come_from_the_summary(self):
         result = ipcmark_result(round_trip_results=None)
         latency = result["one_way_results"]["latency"]

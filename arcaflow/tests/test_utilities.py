@@ -137,6 +137,17 @@ class Parse(PluginTest):
         (row,) = self.rows(result)
         self.assertEqual((row["ow_p99_ns"], row["rt_p99_ns"]), (99, ""))
 
+    def test_a_low_throughput_is_not_0(self):
+        """One byte a second, and a message of 16 in 50 ms."""
+        for throughput in (1e-6, 0.00032, 12.3456):
+            result = ipcmark_result()
+            result["summary"]["average_throughput_mbps"] = throughput
+            rows = self.rows(result)
+            self.assertEqual(rows[0]["average_throughput_mb_s"], throughput)
+            self.assertEqual(run_comprehensive.average_rows([rows, rows])[0]["average_throughput_mb_s"], throughput)
+        rows[0]["average_throughput_mb_s"] = 0.00032
+        self.assertIn(" 0.00032", parse.preview(rows))
+
     def test_third_party_mechanism_by_its_id(self):
         module = {**ipcmark_result()["module"], "id": "pipe"}
         self.assertEqual(self.rows(ipcmark_result(mechanism="NamedPipe", module=module))[0]["mechanism"], "pipe")

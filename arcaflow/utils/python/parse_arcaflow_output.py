@@ -10,6 +10,7 @@ from typing import Any
 
 import console
 import documents
+from digits import decimal_text, significant
 from rerun import command
 
 CSV_COLUMNS = [
@@ -44,12 +45,17 @@ def _row(result: dict[str, Any], mode: str, filename: str) -> dict[str, Any]:
         "mechanism": documents.mechanism_of(result),
         "message_size": config.get("message_size", ""),
         "total_messages_sent": (one_way or round_trip).get("throughput", {}).get("total_messages", ""),
-        "average_throughput_mb_s": _or_empty(_rounded(documents.throughput_mb_s(result.get("summary") or {}), 3)),
+        "average_throughput_mb_s": _throughput(result),
         **_latency_columns(result, "one_way", "ow"),
         **_latency_columns(result, "round_trip", "rt"),
         "filename": filename,
         "command": command(result),
     }
+
+
+def _throughput(result: dict[str, Any]) -> float | str:
+    value = documents.throughput_mb_s(result.get("summary") or {})
+    return "" if value is None else significant(value)
 
 
 def communication_method(result: dict[str, Any]) -> str:
@@ -63,12 +69,12 @@ def _latency_columns(result: dict[str, Any], direction: str, prefix: str) -> dic
     latency = (result.get(f"{direction}_results") or {}).get("latency") or {}
     figures = {name: latency.get(f"{name}_ns") for name in ("min", "max", "mean")}
     figures["p99"] = documents.percentiles(result, direction).get(99)
-    return {f"{prefix}_{name}_ns": _or_empty(_rounded(value, 1)) for name, value in figures.items()}
+    return {f"{prefix}_{name}_ns": _or_empty(_rounded(value)) for name, value in figures.items()}
 
 
-def _rounded(value: float | None, digits: int) -> float | None:
+def _rounded(nanoseconds: float | None) -> float | None:
     """To no more digits than any measurement has."""
-    return None if value is None else round(value, digits)
+    return None if nanoseconds is None else round(nanoseconds, 1)
 
 
 def _or_empty(value: Any) -> Any:
@@ -112,7 +118,7 @@ def preview(rows: list[dict[str, Any]], lines: int = 15) -> str:
 
 
 def _cell(value: Any) -> str:
-    return f"{value:,.1f}" if isinstance(value, float) else str(value) or "-"
+    return decimal_text(value, 1) if isinstance(value, float) else str(value) or "-"
 
 
 def main() -> int:

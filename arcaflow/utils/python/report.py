@@ -18,6 +18,7 @@ import console
 import documents
 import figures
 import panels
+from digits import decimal_text
 from environment import environment_of
 from findings import findings_of
 from measurements import DIRECTIONS, Measurement, measurements_of
@@ -112,8 +113,8 @@ def _table(head: list[str], rows: list[list[Any]], numbers_from: int) -> str:
     return f'<div class="scroll"><table>{line("th", head)}{"".join(line("td", row) for row in rows)}</table></div>'
 
 
-def _number(value: float | None, digits: int = 0) -> str:
-    return "–" if value is None else f"{value:,.{digits}f}"
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.0f}"
 
 
 def _results(measured: list[Measurement]) -> str:
@@ -124,8 +125,8 @@ def _results(measured: list[Measurement]) -> str:
         values = [latency["min_ns"], latency["median_ns"], *(each.percentile(p) for p in (95, 99, 99.9))]
         rows.append(
             [each.source, each.label(), DIRECTIONS[each.direction].lower()]
-            + [_number(value) for value in (*values, latency["max_ns"], each.messages_per_second)]
-            + [_number(each.megabytes_per_second, 1)]
+            + [_number(value) for value in (*values, latency["max_ns"])]
+            + [decimal_text(each.messages_per_second, 0), decimal_text(each.megabytes_per_second, 1)]
         )
     if not rows:
         return "<h2>Results</h2><p>No result succeeded.</p>"

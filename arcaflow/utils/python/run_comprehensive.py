@@ -13,6 +13,7 @@ from typing import Any
 
 import console
 import documents
+from digits import significant
 from parse_arcaflow_output import CSV_COLUMNS, build_rows, sort_rows, write_csv
 
 PLUGIN_ROOT = Path(__file__).resolve().parents[2]
@@ -54,10 +55,13 @@ def _average(rows: list[dict[str, Any]]) -> dict[str, Any]:
     averaged = {**rows[0], "filename": f"avg_{len(rows)}_runs"}
     for name in AVERAGED:
         values = [float(row[name]) for row in rows if row[name] not in ("", None)]
-        mean = statistics.fmean(values) if values else None
-        digits = 3 if name == "average_throughput_mb_s" else None
-        averaged[name] = "" if mean is None else round(mean, digits)
+        averaged[name] = _rounded(name, statistics.fmean(values)) if values else ""
     return averaged
+
+
+def _rounded(name: str, mean: float) -> float:
+    """Counts and nanoseconds are whole."""
+    return significant(mean) if name == "average_throughput_mb_s" else round(mean)
 
 
 def main() -> int:
