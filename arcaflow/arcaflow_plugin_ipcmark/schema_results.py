@@ -451,6 +451,9 @@ class Module:
     path: Annotated[str, *doc("Path", "The file that was loaded.")]
     abi: Annotated[str, *doc("Abi", "The version of the module interface that it was built for.")]
     capabilities: Annotated[list[str], *doc("Capabilities", "What it says of itself.")]
+    checked: Annotated[
+        bool, *doc("Checked", "A layer has checked its calls against the contract (--debug-module), which takes time.")
+    ]
     options: Annotated[list[ModuleOption], *doc("Options", "Its options with the values in effect.")]
 
 

@@ -148,6 +148,7 @@ def ipcmark_result(**changes) -> dict:
         "path": "/usr/lib/ipcmark/modules-1/uds.so",
         "abi": "1.0",
         "capabilities": ["reliable"],
+        "checked": False,
         "options": [{"name": "type", "value": "stream", "given": False}],
     }
     result["warnings"] = []

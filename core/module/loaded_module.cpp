@@ -132,6 +132,7 @@ std::shared_ptr<const Module> Module::load(const ModuleFile& file, Checking chec
     module->options_ = copy_options(path, module->table_);
     if (const auto fault = fault_of_options(module->options_))
         refuse(path, *fault);
+    module->checking_ = checking;
     if (checking == Checking::contract)
         module->table_ = wrap_for_debugging(module->table_, module->file_.id);
     return module;
@@ -154,6 +155,7 @@ ModuleIdentity Module::identity() const {
     identity.abi_major = file_.abi_major;
     identity.abi_minor = file_.abi_minor;
     identity.capabilities = capability_names(table_.capabilities);
+    identity.checked = checking_ == Checking::contract;
     return identity;
 }
 

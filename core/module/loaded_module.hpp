@@ -84,6 +84,7 @@ private:
     ModuleFile file_;
     ipcmark_descriptor table_{};
     std::vector<ipcmark_option> options_;
+    Checking checking_ = Checking::none;
 };
 
 struct ListenerCloser {

@@ -173,6 +173,8 @@ void add_configuration(ImportedResult& test, const json::object& result, const j
             test.configuration["buffer_size"] = as_text(*asked);
         return;
     }
+    if (const auto checked = bool_in(*module, "checked"))
+        (*checked ? test.configuration : test.unasked)["checked"] = *checked ? "true" : "false";
     for (const json::value& option : *options)
         if (const json::object* entry = option.if_object())
             (is_given(*entry) ? test.configuration : test.unasked)["option " + text_in(*entry, "name")] =

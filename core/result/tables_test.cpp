@@ -134,6 +134,9 @@ std::span<const Field<ModuleView>> Table<ModuleView>::fields() {
             [](const T& t) { return fmt::format("{}.{}", t.result->module.abi_major, t.result->module.abi_minor); }),
         make_field<T>(In::ipcmark, "capabilities", "", "What it says of itself.",
                       [](const T& t) { return t.result->module.capabilities; }),
+        make_field<T>(In::ipcmark, "checked", "",
+                      "A layer has checked its calls against the contract (--debug-module), which takes time.",
+                      [](const T& t) { return t.result->module.checked; }),
         make_field<T>(In::ipcmark, "options", "", "Its options with the values in effect.",
                       [](const T& t) { return t.result->options; }),
     };

@@ -443,8 +443,10 @@ private:
         side.ready = true;
         tell(side.role == Role::server ? "the server has accepted" : "the client is connected");
         awaiting_other_side_ = false;
+        ModuleIdentity module = identity_from_json(object_field(message, "module"));
+        const bool checked = module.checked || (outcome_.module && outcome_.module->checked);
         if (!outcome_.module || side.role == Role::client) {
-            outcome_.module = identity_from_json(object_field(message, "module"));
+            outcome_.module = std::move(module);
             outcome_.options.clear();
             for (const auto& item : message.at("options").as_array()) {
                 const auto& option = item.as_object();
@@ -452,6 +454,7 @@ private:
                     {text_field(option, "name"), text_field(option, "value"), option.at("given").as_bool()});
             }
         }
+        outcome_.module->checked = checked;
         if (!server_.ready || !client_.ready)
             return;
         tell_module();

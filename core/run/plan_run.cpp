@@ -114,6 +114,7 @@ private:
         result.timestamp = rfc3339_now();
         result.module.id = jobs.client.front().module_id;
         result.module.path = jobs.client.front().module_path;
+        result.module.checked = jobs.client.front().debug_wrapper;
         if (jobs.refused) {
             result.failure = jobs.refused->text;
             result.error_count = 1;

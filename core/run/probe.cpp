@@ -117,6 +117,7 @@ boost::json::object identity_json(const Module& module) {
         {"abi_major", identity.abi_major},
         {"abi_minor", identity.abi_minor},
         {"capabilities", capabilities},
+        {"checked", identity.checked},
     };
 }
 
@@ -133,6 +134,8 @@ ModuleIdentity identity_from_json(const boost::json::object& object) {
         for (const auto& name : names->get_array())
             identity.capabilities.emplace_back(name.as_string());
     }
+    const auto* checked = object.if_contains("checked");
+    identity.checked = checked != nullptr && checked->is_bool() && checked->get_bool();
     return identity;
 }
 

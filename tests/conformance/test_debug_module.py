@@ -21,6 +21,12 @@ def test_the_extensions_of_the_good_fixture_pass(ipcmark):
     ipcmark.measure("-m", module, "-i", 2000, "--one-way", "--batch", 16, "--debug-module")
 
 
+def test_the_document_says_it(ipcmark):
+    for arguments, checked in (([], False), (["--debug-module"], True)):
+        (result,) = ipcmark.measure("-m", "uds", "-i", 500, *arguments)["results"]
+        assert result["module"]["checked"] is checked
+
+
 @pytest.mark.parametrize(
     ("kind", "arguments", "rule"),
     [

@@ -199,3 +199,16 @@ def test_a_file_without_an_end_is_refused(ipcmark):
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert "/dev/zero" in done.stderr and "1GiB" in done.stderr
+
+
+def test_a_module_that_was_checked_is_another_test(ipcmark, tmp_path):
+    value = document("json")
+    (result,) = [r for r in value["results"] if r["test_config"]["mechanism_id"] == "uds"]
+    for name, checks in (("a.json", (False, True)), ("b.json", (False,)), ("c.json", (True,))):
+        results = [{**result, "module": {**result["module"], "checked": checked}} for checked in checks]
+        (tmp_path / name).write_text(json.dumps({**value, "results": results}))
+    tests = json.loads(ipcmark("compare", "a.json", "b.json", "--json").stdout)
+    assert all("checked" not in test["configuration"] for test in tests["tests"])
+    assert len(tests["only_a"]) == 2
+    table = " ".join(ipcmark("compare", "b.json", "c.json").stdout.split())
+    assert "checked: false, true" in table

@@ -111,6 +111,7 @@ struct ModuleIdentity {
     std::uint32_t abi_major = 0;
     std::uint32_t abi_minor = 0;
     std::vector<std::string> capabilities;
+    bool checked = false; // call by call (--debug-module), on either side: that takes time
 };
 
 struct TestResult {
