@@ -81,9 +81,9 @@ def _key(result: BenchmarkResult, direction: str) -> _Key:
     Of the options, by those that were given: what the system chose where none was (tcp's port, the sizes of buffers, a
     NUMA node) may differ from run to run.
     """
-    config = result.test_config
+    config, module, clock = result.test_config, result.module, result.system_info.clock
     duration = config.duration and config.duration["secs"] * 10**9 + config.duration["nanos"]
-    options = {option.name: option.value for option in result.module.options if option.given} if result.module else {}
+    options = {option.name: option.value for option in module.options if option.given} if module else {}
     parameters = {
         "concurrency": config.concurrency,
         "msg_count": config.msg_count,
@@ -101,6 +101,10 @@ def _key(result: BenchmarkResult, direction: str) -> _Key:
         "first_message": config.first_message,
         "server_cpus": config.server_cpus,
         "client_cpus": config.client_cpus,
+        "module_path": module and module.path,  # another file may be another module of the same name
+        "module_version": module and module.version,
+        "checked": (module and module.checked) or None,
+        "clock": clock and clock.source,
         **{f"option.{name}": value for name, value in options.items() if name not in _ADDRESSES},
     }
     texts = sorted((name, _text(value)) for name, value in parameters.items() if value is not None)

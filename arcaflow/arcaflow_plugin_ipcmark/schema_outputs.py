@@ -76,7 +76,7 @@ class TestIterationAggregate:
     ] = None
     parameters: Annotated[
         Optional[dict[str, str]],
-        *doc("Parameters", "Every other input that changes the figures, with the value that was in force."),
+        *doc("Parameters", "Everything else that changes the figures, as it was in force."),
     ] = None
 
 

@@ -22,6 +22,10 @@ def with_option(name: str, value: str, given: bool) -> dict:
     return ipcmark_result(module={**ipcmark_result()["module"], "options": options})
 
 
+def clock(source: str) -> dict:
+    return {"source": source, "frequency_hz": 1e9, "overhead_ns": 20.0, "resolution_ns": 1.0, "reason": "asked for"}
+
+
 class Statistics(unittest.TestCase):
     def test_one_value(self):
         figures = statistics_of([5.0])
@@ -77,6 +81,10 @@ class Aggregates(unittest.TestCase):
             variants.append(with_option("buffer-size", str(2 * size), given=True))
             variants[-1]["test_config"]["buffer_size"] = size
         variants.append(ipcmark_result(mechanism="TcpSocket"))
+        for field, value in {"path": "/tmp/modules/uds.so", "version": "0.2.0", "checked": True}.items():
+            variants.append(ipcmark_result(module={**base["module"], field: value}))
+        for source in ("tsc", "monotonic"):
+            variants.append(ipcmark_result(system_info={**base["system_info"], "clock": clock(source)}))
         tests = aggregate(results_of(*variants, *variants)).tests
         self.assertEqual(len(tests), 2 * len(variants))
         self.assertEqual({test.iterations_completed for test in tests}, {2})

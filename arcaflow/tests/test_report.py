@@ -226,6 +226,26 @@ class Report(ReportTest):
         module["options"] = [{"name": "port", "value": "50001", "given": True}]
         self.assertEqual(measurements.label_of(ipcmark_result(module=module)), "uds 1 KiB blocking")
 
+    def test_what_was_measured_with_other_means_is_apart(self):
+        base = ipcmark_result()
+        clock = {"source": "monotonic", "reason": "asked for"}
+        variants = [
+            base,
+            ipcmark_result(system_info={**base["system_info"], "clock": clock}),
+            ipcmark_result(module={**base["module"], "checked": True}),
+            ipcmark_result(module={**base["module"], "path": "/tmp/uds.so"}),
+        ]
+        measured = measurements.measurements_of(ipcmark_document(variants), "x")
+        self.assertEqual(len({each.key() for each in measured}), 2 * len(variants))
+        self.assertIn("clock monotonic", measured[2].label())
+        self.assertIn("checked by --debug-module", measured[4].label())
+        self.assertIn("/tmp/uds.so", measured[6].label())
+
+    def test_a_module_that_is_elsewhere_in_another_document_is_compared(self):
+        module = {**ipcmark_result()["module"], "path": "/tmp/uds.so", "version": "0.2.0"}
+        self.assertIn("Comparison", self.report(ipcmark_document(), ipcmark_document([ipcmark_result(module=module)])))
+        self.assertNotIn("no measurement in common", self.page.read_text())
+
     def test_a_low_rate_is_not_0(self):
         result = ipcmark_result(round_trip_results=None)
         result["one_way_results"]["throughput"].update(messages_per_second=0.5, bytes_per_second=320.0)

@@ -4,6 +4,7 @@
 
 import json
 import shlex
+import shutil
 import subprocess
 import unittest
 
@@ -35,6 +36,18 @@ class Command(unittest.TestCase):
             self.assertEqual(command(result), "ipc-benchmark -m uds -s 1024 -i 1000 -w 100 --blocking")
         self.assertIn("--blocking --shm-direct", command(rusty_result(mechanism="SharedMemory", input_shm_direct=True)))
 
+    def test_modules_that_are_not_found_by_themselves(self):
+        for path, said in (
+            ("/usr/lib/ipcmark/modules-1/uds.so", ""),
+            ("/home/me/ipcmark/build/modules/uds/uds.so", ""),
+            ("/tmp/my modules/uds.so", " --module-path '/tmp/my modules'"),
+            ("/uds.so", " --module-path /"),
+        ):
+            result = ipcmark_result(module={**ipcmark_result()["module"], "path": path})
+            self.assertEqual(command(result), f"ipc-benchmark -m uds -s 1024 -i 1000 -w 100 --blocking{said}")
+        result["test_config"]["mechanism_id"] = "./uds.so"
+        self.assertEqual(command(result), "ipc-benchmark -m /uds.so -s 1024 -i 1000 -w 100 --blocking")
+
 
 class Again(PluginTest):
     def setUp(self) -> None:
@@ -57,10 +70,19 @@ class Again(PluginTest):
         options = {option["name"]: option["value"] for option in result["module"]["options"] if option["given"]}
         options.pop("port", None)  # in the document, that of a connection
         clock = result["system_info"]["clock"]["source"]
-        return result["mechanism"], result["test_config"], options, clock
+        # A file that is asked for by another path is the same; what it is, module says.
+        config = {**result["test_config"], "mechanism_id": None}
+        return result["mechanism"], config, options, clock, result["module"]["path"], result["module"]["checked"]
 
     def test_the_command_measures_the_same(self):
+        modules = self.folder / "modules"
+        modules.mkdir(mode=0o755)
+        (used,) = self.measured("ipcmark", "run", "-m", "uds", "-i", "10", "--one-way")
+        shutil.copy(used["module"]["path"], modules / "uds.so")
         for arguments in (
+            f"-m uds -i 50 --module-path {modules}",
+            f"-m {modules}/uds.so -i 50",
+            "-m uds -i 50 --debug-module",
             "-m uds shm tcp pmq -s 64 200 -c 1 2 -i 50",
             "-m uds tcp -i 50 -w 0 --async --round-trip --window 4",
             "-m uds -d 1234567ns --one-way --batch 3 --include-first-message --percentiles 50 12.5",

@@ -107,6 +107,9 @@ def size_text(size: int) -> str:
 def measurements_of(document: dict[str, Any], source: str) -> list[Measurement]:
     """Everything in a document that has figures."""
     found = []
+    files: dict[str, set[str]] = {}
+    for result in document["results"]:
+        files.setdefault(documents.mechanism_of(result), set()).add(_file_of(result))
     for result in document["results"]:
         if documents.failure_of(result) is not None:
             continue
@@ -114,9 +117,18 @@ def measurements_of(document: dict[str, Any], source: str) -> list[Measurement]:
             metrics = result.get(f"{direction}_results")
             if metrics and metrics.get("latency") and metrics.get("throughput"):
                 found.append(_measurement(result, direction, metrics, source))
+                # Only then: in another document, the same module may have another place.
+                if len(files[documents.mechanism_of(result)]) > 1:
+                    found[-1].details["module"] = _file_of(result)
                 if str((document.get("metadata") or {}).get("format", "")).startswith("ipcmark"):
                     found[-1].halvings = metrics["latency"].get("histogram_data") or []
     return found
+
+
+def _file_of(result: dict[str, Any]) -> str:
+    """The file of its module, and which version that is."""
+    module = result.get("module") or {}
+    return f"{module.get('path', '')} {module.get('version', '')}".strip()
 
 
 def _measurement(result: dict[str, Any], direction: str, metrics: dict[str, Any], source: str) -> Measurement:
@@ -135,6 +147,7 @@ def _measurement(result: dict[str, Any], direction: str, metrics: dict[str, Any]
         messages_per_second=metrics["throughput"]["messages_per_second"],
         bytes_per_second=metrics["throughput"]["bytes_per_second"],
         histogram=[tuple(bucket) for bucket in metrics["latency"].get("histogram") or []],
+        percentiles=documents.percentiles(result, direction),
         reached=not any(
             check.get("id") in ("offered-rate", "delivered-rate") and check.get("verdict") == "suspicious"
             for check in metrics.get("audit") or []
@@ -147,7 +160,6 @@ def _details(result: dict[str, Any], config: dict[str, Any]) -> dict[str, str]:
     usual = {"wait_policy": "block", "window": 1, "batch": 1, "server_cpus": [], "client_cpus": []}
     names = {"wait_policy": "wait", "server_cpus": "server on", "client_cpus": "client on"}
     details = {
-        percentiles=documents.percentiles(result, direction),
         names.get(name, name): ",".join(map(str, config[name])) if isinstance(config[name], list) else str(config[name])
         for name, value in usual.items()
         if config.get(name, value) not in (value, None)
@@ -156,6 +168,11 @@ def _details(result: dict[str, Any], config: dict[str, Any]) -> dict[str, str]:
         details["delay"] = axes.time_text(config["send_delay_ns"])
     elif "send_delay_ns" not in config and result.get("input_send_delay"):
         details["delay"] = re.sub(r"(?<=\d)(?=[a-z])", " ", str(result["input_send_delay"])).replace("us", "µs")
+    clock = (result.get("system_info") or {}).get("clock") or {}
+    if clock.get("reason") == "asked for":
+        details["clock"] = clock["source"]
+    if (result.get("module") or {}).get("checked"):
+        details["checked"] = "by --debug-module"
     for name, value in options_asked(result).items():
         if name not in _ADDRESSES:
             details[name] = size_text(int(value)) if name in BUFFERS else value

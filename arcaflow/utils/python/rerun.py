@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a result to the command that measures the same again."""
 
+import re
 import shlex
 from collections.abc import Iterator
 from typing import Any
@@ -12,15 +13,23 @@ from asked import options_asked
 _USUAL_PERCENTILES = [50.0, 95.0, 99.0, 99.9]
 # Options that have a flag of their own, which both programs know.
 _FLAGS = {"host": "--host", "port": "--port", "priority": "--pmq-priority"}
+# Where modules are found without being asked for: in an installation, and in a build tree.
+_USUAL_MODULE = re.compile(r"/ipcmark/modules-\d+/[^/]+$|/modules/([^/]+)/\1\.so$")
 
 
 def command(result: dict[str, Any]) -> str:
     """By what ran, as test_config says; where that does not, by what the plugin was asked for."""
     config = result.get("test_config") or {}
-    parts = ["ipc-benchmark", "-m", documents.mechanism_of(result), "-s", str(config.get("message_size", ""))]
+    parts = ["ipc-benchmark", "-m", _mechanism(result, config), "-s", str(config.get("message_size", ""))]
     return shlex.join(
         [*parts, *_length(config), *_mode(result, config), *_load(result, config), *_rest(result, config)]
     )
+
+
+def _mechanism(result: dict[str, Any], config: dict[str, Any]) -> str:
+    """Its id, or the file, where it was asked for by that."""
+    path = (result.get("module") or {}).get("path")
+    return path if path and "/" in (config.get("mechanism_id") or "") else documents.mechanism_of(result)
 
 
 def _length(config: dict[str, Any]) -> Iterator[str]:
@@ -82,6 +91,12 @@ def _rest(result: dict[str, Any], config: dict[str, Any]) -> Iterator[str]:
     clock = (result.get("system_info") or {}).get("clock") or {}
     if clock.get("reason") == "asked for":
         yield from ("--clock", clock["source"])
+    module = result.get("module") or {}
+    path = module.get("path") or ""
+    if path and "/" not in (config.get("mechanism_id") or "") and not _USUAL_MODULE.search(path):
+        yield from ("--module-path", path.rpartition("/")[0] or "/")
+    if module.get("checked"):
+        yield "--debug-module"
 
 
 def _time(nanoseconds: int) -> str:
