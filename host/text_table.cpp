@@ -110,6 +110,8 @@ std::string human_time(double ns) {
 }
 
 std::string human_count(double count) {
+    if (count > 0 && count < 0.0995) // two digits, wherever they begin
+        return fmt::format("{:.{}f}", count, 1 - static_cast<int>(std::floor(std::log10(count))));
     if (count < 999.5)
         return count >= 99.95 || count == std::floor(count) ? fmt::format("{:.0f}", count) : three_digits(count);
     if (count < 999.5e3)

@@ -42,7 +42,7 @@ private:
 
 // "812 ns", "1.23 us", "45.6 ms", "2.10 s": three digits.
 [[nodiscard]] std::string human_time(double ns);
-// "812", "45.6k", "1.23M"
+// "0.00032", "812", "45.6k", "1.23M"
 [[nodiscard]] std::string human_count(double count);
 // "64 B", "1 KiB", "1.50 KiB", and "8191 B" where three digits do not say it: two sizes never look the same.
 [[nodiscard]] std::string human_size(std::uint64_t bytes);

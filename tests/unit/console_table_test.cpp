@@ -77,6 +77,10 @@ TEST_CASE("times, counts and sizes have three digits and a unit") {
     CHECK(human_time(3.6e12) == "3600 s");
     CHECK(human_count(7) == "7");
     CHECK(human_count(0.5) == "0.50");
+    CHECK(human_count(0.00032) == "0.00032");
+    CHECK(human_count(0.0994) == "0.099");
+    CHECK(human_count(0.0996) == "0.10");
+    CHECK(human_count(0.01) == "0.010");
     CHECK(human_count(99.96) == "100");
     CHECK(human_count(123'456.7) == "123k");
     CHECK(human_count(9'996) == "10.0k");
