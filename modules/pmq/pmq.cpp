@@ -16,7 +16,7 @@ void check(const kit::ListenRequest& request) {
 
 class PmqListener {
 public:
-    explicit PmqListener(const kit::ListenRequest& request) {
+    explicit PmqListener(const kit::ListenRequest& request) : rendezvous_({}, request.endpoint_count) {
         check(request); // as in limits, for a host that has not asked
     }
     [[nodiscard]] std::vector<std::byte> address() const { return rendezvous_.address(); }

@@ -13,7 +13,8 @@ namespace {
 
 class Listener {
 public:
-    explicit Listener(const kit::ListenRequest& request) : endpoints_(request.endpoint_count) {
+    explicit Listener(const kit::ListenRequest& request)
+        : endpoints_(request.endpoint_count), rendezvous_({}, endpoints_) {
         (void)Settings(request.options());
     }
     [[nodiscard]] std::vector<std::byte> address() const { return written({endpoints_, rendezvous_.address()}); }

@@ -155,7 +155,7 @@ private:
 class TcpListener {
 public:
     explicit TcpListener(const ListenRequest& request)
-        : meeting_(listen(request)), address_(tcp::local_address(meeting_.descriptor())) {}
+        : meeting_(listen(request), request.endpoint_count), address_(tcp::local_address(meeting_.descriptor())) {}
 
     [[nodiscard]] std::vector<std::byte> address() const {
         std::vector<std::byte> bytes(sizeof(Token) + address_.length);

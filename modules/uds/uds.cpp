@@ -154,16 +154,13 @@ private:
 class UdsListener {
 public:
     explicit UdsListener(const ListenRequest& request)
-        : type_(request.options().choice<SocketType>(option_type)), left_(request.endpoint_count),
-          meeting_(request.options().string(option_path)) {}
+        : type_(request.options().choice<SocketType>(option_type)),
+          meeting_(request.options().string(option_path), request.endpoint_count) {}
 
     [[nodiscard]] std::vector<std::byte> address() const { return meeting_.address(); }
 
     std::unique_ptr<UdsEndpoint> accept(const EndpointRequest& request) {
         auto peer = meeting_.accept(request.timeout_ns);
-        if (left_ != 0 && --left_ == 0) {
-            meeting_.remove_name();
-        }
         if (peer.payload.size() != 1 || static_cast<SocketType>(peer.payload[0]) != type_ ||
             peer.descriptors.size() != pair_count(type_)) {
             throw Error(IPCMARK_BAD_ARGUMENT, "the two sides of the endpoint were given different values of type");
@@ -186,7 +183,6 @@ public:
 
 private:
     SocketType type_;
-    std::uint32_t left_;
     LocalRendezvous meeting_;
 };
 

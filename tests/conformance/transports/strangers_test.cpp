@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
@@ -75,13 +76,13 @@ void pass_descriptors_with_every_byte(const Fd& socket, const Bytes& address) {
     }
 }
 
-// As long as it lives, this process may have a hundred descriptors more than it has now.
+// As long as it lives, this process may have so many descriptors more than it has now.
 class FewDescriptors {
 public:
-    FewDescriptors() {
+    explicit FewDescriptors(rlim_t more = 100) {
         REQUIRE(::getrlimit(RLIMIT_NOFILE, &before_) == 0);
         const Fd next(::dup(STDERR_FILENO));
-        const rlimit few{static_cast<rlim_t>(next.get()) + 100, before_.rlim_max};
+        const rlimit few{static_cast<rlim_t>(next.get()) + more, before_.rlim_max};
         REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
     }
     ~FewDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
@@ -214,6 +215,48 @@ TEST_CASE("a crowd takes no more descriptors than a few", "[strangers]") {
         }
         const FewDescriptors few; // enough for those that are listened to, not for the crowd once more
         check_that_peers_meet(listening, shape);
+    }
+}
+
+TEST_CASE("a crowd leaves descriptors to the rest of the process", "[strangers]") {
+    const Shape shape{1000, 100, 100, IPCMARK_WAIT_BLOCK, 0};
+    for (const auto& transport : all()) {
+        INFO(transport.label());
+        Listening listening(transport, shape.max_size, 2);
+        std::vector<Fd> crowd;
+        for (int i = 0; i < 50; ++i) {
+            crowd.push_back(stranger(meeting_of(transport, listening)));
+        }
+        const FewDescriptors few(40);
+        std::unique_ptr<Endpoint> none;
+        REQUIRE(listening.try_accept(shape, none, 100ms) == IPCMARK_TIMED_OUT);
+        std::vector<Fd> free;
+        while (free.size() < 40 && (free.empty() || free.back())) {
+            free.emplace_back(::dup(STDERR_FILENO));
+        }
+        CHECK(free.size() > 10);
+        free.clear();
+        check_that_peers_meet(listening, shape);
+    }
+}
+
+TEST_CASE("with the last endpoint that was promised the strangers go", "[strangers]") {
+    const Shape shape{1000, 100, 100, IPCMARK_WAIT_BLOCK, 0};
+    for (const auto& transport : all()) {
+        INFO(transport.label());
+        Listening listening(transport, shape.max_size, 1);
+        std::vector<Fd> crowd;
+        for (int i = 0; i < 10; ++i) {
+            crowd.push_back(stranger(meeting_of(transport, listening)));
+        }
+        const auto there = listening.connect(shape); // behind the crowd
+        const auto here = listening.accept(shape);
+        for (const auto& each : crowd) {
+            pollfd end{each.get(), POLLIN, 0};
+            REQUIRE(::poll(&end, 1, static_cast<int>(std::chrono::milliseconds(hang_limit).count())) == 1);
+        }
+        there->must_send(pattern(100, 1));
+        CHECK(here->must_recv() == pattern(100, 1));
     }
 }
 

@@ -49,10 +49,13 @@ inline Fd local_socket() {
 } // namespace detail
 
 // The listening side of a meeting of two processes on one machine. Without a path the kernel chooses an abstract name,
-// which no end of the process can leave behind. With a path the file is there until remove_name() or the destructor.
+// which no end of the process can leave behind. With a path the file is there until the last of the `promised` peers
+// was accepted, remove_name() or the destructor.
 class LocalRendezvous {
 public:
-    explicit LocalRendezvous(const std::string& path = {}) : LocalRendezvous(listen(path)) {}
+    // `promised`: how many peers will come, 0 if that is not known.
+    explicit LocalRendezvous(const std::string& path = {}, std::uint32_t promised = 0)
+        : LocalRendezvous(promised, listen(path)) {}
 
     // For connect_local: the token and the name.
     [[nodiscard]] std::vector<std::byte> address() const {
@@ -61,7 +64,14 @@ public:
         std::memcpy(bytes.data() + sizeof(Token), &name_.address, name_.length);
         return bytes;
     }
-    Peer accept(std::uint64_t timeout_ns) { return meeting_.accept(timeout_ns); }
+    // As Rendezvous::accept.
+    Peer accept(std::uint64_t timeout_ns) {
+        auto peer = meeting_.accept(timeout_ns);
+        if (meeting_.complete()) {
+            remove_name();
+        }
+        return peer;
+    }
     void interrupt(ipcmark_status status) noexcept { meeting_.interrupt(status); }
     // No further connect is expected: the file goes away now.
     void remove_name() noexcept { file_.remove(); }
@@ -72,8 +82,8 @@ private:
         detail::LocalName name;
         SocketFile file;
     };
-    explicit LocalRendezvous(Listening made)
-        : meeting_(std::move(made.socket)), name_(made.name), file_(std::move(made.file)) {}
+    LocalRendezvous(std::uint32_t promised, Listening made)
+        : meeting_(std::move(made.socket), promised), name_(made.name), file_(std::move(made.file)) {}
 
     static Listening listen(const std::string& path) {
         Listening made{detail::local_socket(), {}, {}};

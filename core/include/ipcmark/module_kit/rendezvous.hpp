@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 namespace ipcmark::kit {
@@ -34,8 +35,10 @@ inline Error wrong_address() {
 // and cost the real peers nothing, since all open connections are watched together.
 class Rendezvous {
 public:
-    // Takes a socket that listens.
-    explicit Rendezvous(Fd listening) : listening_(std::move(listening)), wake_(::eventfd(0, EFD_CLOEXEC)) {
+    // Takes a socket that listens. `promised`: how many peers will come, 0 if that is not known; with the last one all
+    // strangers are turned away.
+    explicit Rendezvous(Fd listening, std::uint32_t promised = 0)
+        : listening_(std::move(listening)), wake_(::eventfd(0, EFD_CLOEXEC)), promised_(promised) {
         if (!wake_) {
             throw_errno("make an eventfd");
         }
@@ -47,6 +50,8 @@ public:
 
     [[nodiscard]] const Token& token() const noexcept { return token_; }
     [[nodiscard]] int descriptor() const noexcept { return listening_.get(); }
+    // All that were promised have been accepted.
+    [[nodiscard]] bool complete() const noexcept { return promised_ != 0 && accepted_ >= promised_; }
 
     // The next peer, in the order of their connections. timeout_ns == 0 waits for ever. Throws Error: TIMED_OUT, or the
     // status of interrupt().
@@ -60,6 +65,10 @@ public:
             if (auto found = hear(); found != guests_.end()) {
                 Peer peer{std::move(found->socket), found->greeting.take_payload(), found->greeting.take_descriptors()};
                 guests_.erase(found);
+                ++accepted_;
+                if (complete()) {
+                    guests_.clear(); // the descriptors are the run's
+                }
                 return peer;
             }
             turn_away_silent();
@@ -81,6 +90,9 @@ public:
 private:
     static constexpr std::size_t most_silent_guests = 64;
     static constexpr std::chrono::seconds longest_silence{5};
+    // Left to the rest of the process, and to what a greeting brings. So many guests are listened to in any case.
+    static constexpr rlim_t spare_descriptors = 16;
+    static constexpr std::size_t least_guests = 4;
 
     struct Guest {
         Fd socket;
@@ -93,6 +105,10 @@ private:
     void admit_new() {
         crowded_ = false;
         while (guests_.size() <= most_silent_guests) {
+            if (guests_.size() >= least_guests && descriptors_are_short()) {
+                crowded_ = somebody_waits();
+                return;
+            }
             Fd socket(::accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC));
             if (socket) {
                 guests_.push_back({std::move(socket), std::chrono::steady_clock::now(), {}});
@@ -105,6 +121,16 @@ private:
                 throw_errno("accept a connection");
             }
         }
+    }
+    static bool descriptors_are_short() noexcept {
+        const Fd lowest(::eventfd(0, EFD_CLOEXEC)); // the lowest number that is free
+        rlimit limit{};
+        return !lowest || (::getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+                           static_cast<rlim_t>(lowest.get()) + spare_descriptors >= limit.rlim_cur);
+    }
+    [[nodiscard]] bool somebody_waits() const noexcept {
+        pollfd listening{listening_.get(), POLLIN, 0};
+        return ::poll(&listening, 1, 0) > 0;
     }
     // Listens to all guests; the first one that said the whole greeting, or end().
     Guests::iterator hear() {
@@ -148,6 +174,8 @@ private:
 
     Fd listening_;
     Fd wake_;
+    std::uint32_t promised_;
+    std::uint32_t accepted_ = 0;
     Token token_ = random_token();
     InterruptFlag interrupt_;
     Guests guests_;
