@@ -199,13 +199,6 @@ std::uint64_t memory_of_rings(std::uint64_t buffer_size) {
     return control_size + 2 * round_up(buffer_size, page_size(Pages::base));
 }
 
-std::uint64_t least_memory_for(std::uint64_t message_size) {
-    if (message_size > largest_message) {
-        return UINT64_MAX;
-    }
-    return memory_of_rings(least_capacity(records_of(0, message_size, true), messages_if_unknown) + largest_granule);
-}
-
 std::uint64_t messages_in_ring(std::uint64_t buffer_size, std::uint64_t message_size) {
     const auto records = records_of(message_size, message_size, false);
     std::uint64_t fit = 1; // a larger message crosses in pieces

@@ -36,9 +36,8 @@ inline constexpr std::uint64_t largest_message = std::uint64_t{1} << 46;
 // Bytes that the memory of one of so many endpoints takes, where it is chosen by the messages; saturates.
 [[nodiscard]] std::uint64_t memory_for(std::uint64_t message_size, std::uint32_t endpoints);
 
-// The same of an endpoint with rings of that size, and the least of one that holds two messages in each direction.
+// The same of an endpoint with rings of that size.
 [[nodiscard]] std::uint64_t memory_of_rings(std::uint64_t buffer_size);
-[[nodiscard]] std::uint64_t least_memory_for(std::uint64_t message_size);
 
 // How many messages that are copied, at least, are under way at once in a ring of that size.
 [[nodiscard]] std::uint64_t messages_in_ring(std::uint64_t buffer_size, std::uint64_t message_size);

@@ -49,11 +49,12 @@ struct Shm {
         const auto endpoints = std::max(request.endpoint_count, 1U);
         const bool given = settings.buffer_size != 0;
         const auto memory_of = [&](std::uint64_t size) {
-            return given                           ? memory_of_rings(settings.buffer_size)
-                   : settings.pages == Pages::base ? memory_for(size, endpoints)
-                                                   : least_memory_for(size);
+            return given ? memory_of_rings(settings.buffer_size) : memory_for(size, endpoints);
         };
-        if (const auto lack = lack_of_memory(memory_of(1), endpoints, settings.pages)) {
+        // Huge pages can be had for any size: whoever lacks some is told how many the asked one takes.
+        const auto needed =
+            settings.pages == Pages::base ? 1 : std::clamp<std::uint64_t>(request.max_message_size, 1, largest_message);
+        if (const auto lack = lack_of_memory(memory_of(needed), endpoints, settings.pages)) {
             throw kit::Error(IPCMARK_LIMIT, *lack);
         }
         if (given) {

@@ -184,6 +184,18 @@ RINGS = {
 }
 
 
+FREE_2M_PAGES = Path("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages")
+
+
+@pytest.mark.skipif(not FREE_2M_PAGES.exists() or int(FREE_2M_PAGES.read_text()) > 0, reason="huge pages are free")
+@pytest.mark.parametrize(("arguments", "pages"), [([], 5), (["-c", 2], 10), (["-s", "8M"], 28)])
+def test_the_huge_pages_that_are_lacking_are_those_of_the_rings_that_are_made(ipcmark, arguments, pages):
+    total = int(FREE_2M_PAGES.with_name("nr_hugepages").read_text())
+    done = ipcmark("run", "-m", "shm", "-O", "huge-pages=2M", "-i", 10, *arguments)
+    parts = [f"take {pages} huge pages of 2 MiB", f"echo {total + pages} > "]
+    assert_refused(done, "ipcmark", *parts)
+
+
 @pytest.mark.parametrize("case", RINGS)
 def test_rings_that_cannot_be_made_are_found_before_anything_runs(ipcmark, case):
     arguments, parts = RINGS[case]
