@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "queue.hpp"
 
+#include "name_lock.hpp"
+
 #include <ipcmark/module_kit/error.hpp>
 #include <ipcmark/module_kit/system_value.hpp>
 
 #include <cerrno>
+#include <optional>
+#include <utility>
 
 #include <fcntl.h>
 #include <mqueue.h>
@@ -82,38 +86,55 @@ std::string sysctl(const char* name, std::uint64_t value) {
 // Unlinks the name when it goes out of scope.
 class Name {
 public:
-    explicit Name(std::string text) : text_(std::move(text)) {}
+    explicit Name(const std::string& text) : text_(text) {}
     Name(const Name&) = delete;
     Name& operator=(const Name&) = delete;
     ~Name() { ::mq_unlink(text_.c_str()); }
-    [[nodiscard]] const char* text() const noexcept { return text_.c_str(); }
 
 private:
-    std::string text_;
+    const std::string& text_;
 };
 
-} // namespace
-
-Queue make_queue(const Shape& shape) {
+// Makes the queue under a name that is free and takes the name away again; nothing where it is somebody's.
+std::optional<Queue> make_queue_under(const std::string& text, const Shape& shape) {
     mq_attr attributes{};
     attributes.mq_maxmsg = static_cast<long>(shape.depth);
     attributes.mq_msgsize = static_cast<long>(shape.message_size);
-    const Name name(random_name());
     Queue queue;
-    queue.sender.reset(::mq_open(name.text(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR, &attributes));
+    queue.sender.reset(::mq_open(text.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR, &attributes));
     if (!queue.sender) {
+        if (errno == EEXIST) {
+            return std::nullopt;
+        }
         throw_open_failed(errno, shape);
     }
+    const Name name(text);
     // The umask may have taken from the owner what it takes to open the queue once more.
     if (::fchmod(queue.sender.get(), S_IRUSR | S_IWUSR) != 0) {
         kit::throw_errno("set the mode of a message queue");
     }
     // Readable and writable: a receiver is woken by a message of no bytes into its own queue.
-    queue.receiver.reset(::mq_open(name.text(), O_RDWR | O_CLOEXEC));
+    queue.receiver.reset(::mq_open(text.c_str(), O_RDWR | O_CLOEXEC));
     if (!queue.receiver) {
         throw_open_failed(errno, shape);
     }
     return queue;
+}
+
+} // namespace
+
+Queue make_queue(const Shape& shape) {
+    if (const NameLock lock; lock.held()) {
+        const auto name = users_name();
+        ::mq_unlink(name.c_str()); // a killed run's; where it is another user's the kernel refuses that
+        if (auto queue = make_queue_under(name, shape)) {
+            return std::move(*queue);
+        }
+    }
+    if (auto queue = make_queue_under(random_name(), shape)) {
+        return std::move(*queue);
+    }
+    throw_open_failed(EEXIST, shape);
 }
 
 SystemLimits SystemLimits::read() {

@@ -19,9 +19,10 @@ struct Shape {
     std::uint64_t depth;        // messages
 };
 
-// Makes a queue under a random name and unlinks it at once: from then on only descriptors hold it, so it ends with the
-// last process that has one. Works where no mqueue file system is mounted. Throws kit::Error that names the limit that
-// is in the way and the command that raises it.
+// Makes a queue under a name and unlinks it at once: from then on only descriptors hold it, so it ends with the last
+// process that has one. The name is the user's one, under a lock, so that the next queue takes away what a process left
+// that was killed in between; where that cannot be had, a random one. Works where no mqueue file system is mounted.
+// Throws kit::Error that names the limit that is in the way and the command that raises it.
 [[nodiscard]] Queue make_queue(const Shape& shape);
 
 // What the limits of the system allow now. Absent files count as no limit.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What only message queues have: limits of the system, priorities, names.
+#include "../../../modules/pmq/name_lock.hpp"
 #include "../../unit/catch.hpp"
 #include "pair.hpp"
 
@@ -8,6 +9,7 @@
 #include <csignal>
 #include <cstdio>
 #include <fstream>
+#include <memory>
 #include <set>
 #include <string>
 #include <thread>
@@ -264,4 +266,83 @@ TEST_CASE("messages of each size up to the limit go through a buffer that is sma
         CHECK(got == size);
         CHECK(exact == pattern(size, 1));
     }
+}
+
+namespace {
+
+// A queue as a process leaves it that is killed before it unlinks the name.
+void leave_queue() {
+    const ipcmark::kit::Fd queue(::mq_open(pmq::users_name().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600, nullptr));
+    REQUIRE(queue);
+}
+
+bool name_is_there() {
+    return static_cast<bool>(ipcmark::kit::Fd(::mq_open(pmq::users_name().c_str(), O_RDONLY | O_CLOEXEC)));
+}
+
+// Tests beside this one may have it for a moment.
+std::unique_ptr<pmq::NameLock> name_lock() {
+    const auto give_up = std::chrono::steady_clock::now() + hang_limit;
+    auto lock = std::make_unique<pmq::NameLock>();
+    while (!lock->held() && std::chrono::steady_clock::now() < give_up) {
+        lock = std::make_unique<pmq::NameLock>();
+    }
+    REQUIRE(lock->held());
+    return lock;
+}
+
+void check_that_a_message_crosses(Listening& listening) {
+    const auto there = listening.connect({1000});
+    const auto here = listening.accept({1000});
+    there->must_send(pattern(100, 1));
+    CHECK(here->must_recv() == pattern(100, 1));
+}
+
+} // namespace
+
+TEST_CASE("the name that a killed process has left goes with the next queue", "[pmq]") {
+    Listening listening({"pmq", {}}, 1000);
+    leave_queue();
+    // Where others keep the lock for too long it is left to the next one.
+    const auto give_up = std::chrono::steady_clock::now() + 10s;
+    do {
+        check_that_a_message_crosses(listening);
+        const auto lock = name_lock();
+        if (!name_is_there()) {
+            return;
+        }
+    } while (std::chrono::steady_clock::now() < give_up);
+    ::mq_unlink(pmq::users_name().c_str());
+    FAIL("it has stayed");
+}
+
+TEST_CASE("the name of a process that lives stays", "[pmq]") {
+    Listening listening({"pmq", {}}, 1000);
+    const auto lock = name_lock();
+    leave_queue();
+    check_that_a_message_crosses(listening);
+    CHECK(name_is_there());
+    ::mq_unlink(pmq::users_name().c_str());
+}
+
+TEST_CASE("a name that another user has taken stays, and keeps nobody from queues", "[pmq]") {
+    constexpr uid_t user = 65'432; // nobody's
+    if (::geteuid() != 0) {
+        WARN("only root has other users' names");
+        return;
+    }
+    const auto name = "/ipcmark-" + std::to_string(user);
+    const ipcmark::kit::Fd taken(::mq_open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600, nullptr));
+    REQUIRE(taken);
+    Listening listening({"pmq", {}}, 1000);
+    Child peer([&] {
+        if (::setresuid(user, user, user) != 0) {
+            return 1;
+        }
+        listening.connect({1000})->must_send(pattern(100, 1));
+        return pmq::users_name() == name ? 0 : 1;
+    });
+    CHECK(listening.accept({1000})->must_recv() == pattern(100, 1));
+    CHECK(peer.join() == 0);
+    CHECK(::mq_unlink(name.c_str()) == 0);
 }
