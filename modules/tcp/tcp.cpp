@@ -36,18 +36,38 @@ enum OptionIndex : std::uint32_t {
     option_recv_buffer
 };
 
+void set_congestion_control(int fd, const std::string& algorithm) {
+    if (::setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, algorithm.data(), static_cast<socklen_t>(algorithm.size())) ==
+        0) {
+        return;
+    }
+    const int error = errno;
+    const auto known = [](const char* which) {
+        return read_system_text(std::string("/proc/sys/net/ipv4/tcp_") + which + "_congestion_control")
+            .value_or("none");
+    };
+    if (error == EPERM) {
+        const auto allowed = known("allowed");
+        throw Error(IPCMARK_UNSUPPORTED,
+                    "congestion control " + algorithm + " is not in net.ipv4.tcp_allowed_congestion_control (" +
+                        allowed +
+                        ") and needs CAP_NET_ADMIN, or allow it with: sysctl -w "
+                        "net.ipv4.tcp_allowed_congestion_control='" +
+                        allowed + " " + algorithm + "'",
+                    error);
+    }
+    throw Error(IPCMARK_UNSUPPORTED,
+                "congestion control " + algorithm + ": " + errno_text(error) + "; this kernel has " +
+                    known("available"),
+                error);
+}
+
 // What is inherited by accepted connections from the listener, and must be set before the connection is made: the
 // buffers bound the window that is agreed on.
 void apply_before_connection(int fd, const Options& options, const ipcmark_host* host) {
     apply_buffer_options(fd, options, option_buffer, option_send_buffer, option_recv_buffer, host);
     if (const auto algorithm = options.string(option_congestion); !algorithm.empty()) {
-        if (::setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, algorithm.data(), static_cast<socklen_t>(algorithm.size())) !=
-            0) {
-            throw Error(IPCMARK_UNSUPPORTED,
-                        "congestion control " + algorithm + ": " + errno_text(errno) + "; this kernel has " +
-                            read_system_text("/proc/sys/net/ipv4/tcp_available_congestion_control").value_or("none"),
-                        errno);
-        }
+        set_congestion_control(fd, algorithm);
     }
     if (const auto microseconds = options.u64(option_busy_poll); microseconds != 0) {
         const int value = static_cast<int>(microseconds);

@@ -502,6 +502,27 @@ def test_a_crowd_that_has_all_descriptors_does_not_keep_peers_out(ipcmark):
         assert all(each.result() is None for each in crowds)
 
 
+def congestion_controls(which):
+    return Path(f"/proc/sys/net/ipv4/tcp_{which}_congestion_control").read_text().split()
+
+
+@pytest.mark.skipif(
+    set(congestion_controls("available")) == set(congestion_controls("allowed")), reason="all of them are allowed"
+)
+def test_a_congestion_control_that_is_there_and_not_allowed_is_told_as_such(ipcmark):
+    allowed = " ".join(congestion_controls("allowed"))
+    name = next(name for name in congestion_controls("available") if name not in allowed.split())
+    wrapper = ["setpriv", "--bounding-set", "-all", "--inh-caps", "-all"] if os.geteuid() == 0 else []
+    done = ipcmark("run", "-m", "tcp", "-O", f"congestion-control={name}", "-i", 10, "-q", wrapper=wrapper)
+    assert done.returncode in (1, 2)
+    assert len(done.stderr.splitlines()) == 1
+    assert f"tcp_allowed_congestion_control ({allowed})" in done.stderr
+    assert (
+        "CAP_NET_ADMIN" in done.stderr
+        and f"sysctl -w net.ipv4.tcp_allowed_congestion_control='{allowed} {name}'" in done.stderr
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
