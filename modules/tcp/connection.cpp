@@ -46,6 +46,10 @@ bool Address::is_link_local() const noexcept {
            IN6_IS_ADDR_LINKLOCAL(&reinterpret_cast<const sockaddr_in6*>(&storage)->sin6_addr);
 }
 
+bool Address::lacks_interface() const noexcept {
+    return is_link_local() && reinterpret_cast<const sockaddr_in6*>(&storage)->sin6_scope_id == 0;
+}
+
 void Address::take_scope(const Address& other) noexcept {
     if (is_link_local() && other.is_link_local()) {
         reinterpret_cast<sockaddr_in6*>(&storage)->sin6_scope_id =
@@ -53,12 +57,28 @@ void Address::take_scope(const Address& other) noexcept {
     }
 }
 
-std::string Address::text() const {
+namespace {
+
+std::string number_of(const Address& address) {
     char host[NI_MAXHOST];
-    if (::getnameinfo(get(), length, host, sizeof host, nullptr, 0, NI_NUMERICHOST) != 0) {
+    return ::getnameinfo(address.get(), address.length, host, sizeof host, nullptr, 0, NI_NUMERICHOST) == 0 ? host : "";
+}
+
+// "Invalid argument", for the kernel.
+[[noreturn]] void throw_without_interface(const Address& address, int error) {
+    const auto number = number_of(address);
+    throw Error(IPCMARK_BAD_ARGUMENT,
+                "host " + number + " is an address of one link and needs its interface, such as " + number + "%eth0",
+                error);
+}
+
+} // namespace
+
+std::string Address::text() const {
+    const auto number = number_of(*this);
+    if (number.empty()) {
         return "an unknown address";
     }
-    const std::string number = host;
     return (number.find(':') != std::string::npos ? "[" + number + "]" : number) + ":" + std::to_string(port());
 }
 
@@ -137,6 +157,9 @@ Fd listen_at(const Address& address, const std::string& host) {
                             "; choose another one, or leave it out for one that the kernel chooses",
                         error);
         }
+        if (error == EINVAL && address.lacks_interface()) {
+            throw_without_interface(address, error);
+        }
         if (error == EADDRNOTAVAIL) {
             throw Error(IPCMARK_BAD_ARGUMENT, "host " + host + " is not an address of this machine", error);
         }
@@ -182,6 +205,9 @@ Fd connect_to(const Address& address, std::uint64_t timeout_ns, const std::funct
     }
     if (error == ECONNREFUSED) {
         throw Error(IPCMARK_NOT_CONNECTED, "nobody listens at " + address.text(), error);
+    }
+    if (error == EINVAL && address.lacks_interface()) {
+        throw_without_interface(address, error);
     }
     if (error != 0) {
         throw_errno("connect to " + address.text(), error);

@@ -23,6 +23,7 @@ struct Address {
     [[nodiscard]] bool is_wildcard() const noexcept;
     // Of IPv6: the same on every link, so it goes with the interface that it is on, its scope.
     [[nodiscard]] bool is_link_local() const noexcept;
+    [[nodiscard]] bool lacks_interface() const noexcept; // such an address without its scope
     // That of `other`, where both are such addresses: the peer's names an interface of its own machine.
     void take_scope(const Address& other) noexcept;
     // "127.0.0.1:8080", "[::1]:8080"

@@ -502,6 +502,14 @@ def test_a_crowd_that_has_all_descriptors_does_not_keep_peers_out(ipcmark):
         assert all(each.result() is None for each in crowds)
 
 
+# Where an address leads is not asked of the machine: it need not have it.
+def test_an_address_of_one_link_without_its_interface_is_told_what_it_lacks(ipcmark):
+    done = ipcmark("run", "-m", "tcp", "--host", "fe80::1234", "-i", 10, "-q")
+    assert done.returncode in (1, 2)
+    assert len(done.stderr.splitlines()) == 1
+    assert "needs its interface, such as fe80::1234%eth0" in done.stderr
+
+
 def congestion_controls(which):
     return Path(f"/proc/sys/net/ipv4/tcp_{which}_congestion_control").read_text().split()
 
