@@ -18,6 +18,6 @@ namespace ipcmark {
 }
 
 // Where no thread could be started, which has one errno for all its reasons.
-inline constexpr const char* thread_remedy = "; raise the limits of processes and memory (ulimit -u, ulimit -v)";
+inline constexpr const char* thread_remedy = "; raise the limits of processes and memory (ulimit -u, -v, -d)";
 
 } // namespace ipcmark

@@ -40,6 +40,14 @@ std::string sysctl(const char* name, std::uint64_t value) {
     return std::string("raise it with: sysctl fs.mqueue.") + name + "=" + std::to_string(value);
 }
 
+// Short: an error of a module has no room for more.
+std::string raise_bytes(const SystemLimits& limits, std::uint64_t needed) {
+    const auto number = std::to_string(needed);
+    return needed <= limits.most_bytes // a shell may raise it so far
+               ? "raise it with: ulimit -q " + number
+               : "raise it by CAP_SYS_RESOURCE, limits.conf or a container's --ulimit msgqueue=" + number;
+}
+
 [[noreturn]] void throw_open_failed(int error, const Shape& shape) {
     const auto limits = SystemLimits::read();
     switch (error) {
@@ -55,9 +63,8 @@ std::string sysctl(const char* name, std::uint64_t value) {
         if (probe) {
             throw kit::Error(IPCMARK_LIMIT,
                              "the user's message queues have used up RLIMIT_MSGQUEUE (" + std::to_string(limits.bytes) +
-                                 " bytes), this queue needs " + std::to_string(charged_bytes(shape)) +
-                                 " more; raise it with: ulimit -q " +
-                                 std::to_string(limits.bytes + 8 * charged_bytes(shape)),
+                                 " bytes), this queue needs " + std::to_string(charged_bytes(shape)) + " more; " +
+                                 raise_bytes(limits, limits.bytes + 8 * charged_bytes(shape)),
                              error);
         }
         kit::throw_errno("make a message queue", error);
@@ -144,7 +151,8 @@ SystemLimits SystemLimits::read() {
     rlimit bytes{RLIM_INFINITY, RLIM_INFINITY};
     ::getrlimit(RLIMIT_MSGQUEUE, &bytes);
     return {number("msgsize_max"), number("msg_max"), number("queues_max"),
-            bytes.rlim_cur == RLIM_INFINITY ? UINT64_MAX : bytes.rlim_cur};
+            bytes.rlim_cur == RLIM_INFINITY ? UINT64_MAX : bytes.rlim_cur,
+            bytes.rlim_max == RLIM_INFINITY ? UINT64_MAX : bytes.rlim_max};
 }
 
 void check_limits(const Shape& shape, std::uint64_t pairs) {
@@ -169,12 +177,13 @@ void check_limits(const Shape& shape, std::uint64_t pairs) {
                                             fewer);
     }
     if (const auto bytes = 2 * pairs * charged_bytes(shape); bytes > limits.bytes) {
+        const std::string smaller = shape.depth == 1 ? ""
+                                    : pairs > 1      ? " or a smaller depth"
+                                                     : ", or give a smaller depth";
         throw kit::Error(IPCMARK_LIMIT, endpoints + " of " + std::to_string(shape.depth) + " messages of " +
-                                            std::to_string(shape.message_size) + " bytes, which take " +
-                                            std::to_string(bytes) + " bytes of RLIMIT_MSGQUEUE, which is " +
-                                            std::to_string(limits.bytes) + "; raise it with: ulimit -q " +
-                                            std::to_string(bytes) + fewer +
-                                            (shape.depth > 1 ? ", or give a smaller depth" : ""));
+                                            std::to_string(shape.message_size) + " bytes, " + std::to_string(bytes) +
+                                            " bytes of RLIMIT_MSGQUEUE, which is " + std::to_string(limits.bytes) +
+                                            "; " + raise_bytes(limits, bytes) + fewer + smaller);
     }
 }
 

@@ -31,6 +31,7 @@ struct SystemLimits {
     std::uint64_t depth;        // fs.mqueue.msg_max
     std::uint64_t queues;       // fs.mqueue.queues_max
     std::uint64_t bytes;        // RLIMIT_MSGQUEUE, of all queues of the user
+    std::uint64_t most_bytes;   // its hard limit
     static SystemLimits read();
 };
 

@@ -220,7 +220,7 @@ QUEUES = {
         [
             "64 endpoints have 128 message queues of 10 messages of 1024 bytes",
             "is 819200",
-            "ulimit -q 1433600",
+            "1433600 bytes of RLIMIT_MSGQUEUE",
             "fewer",
         ],
     ),
@@ -234,6 +234,13 @@ def test_queues_that_cannot_be_made_are_found_before_anything_runs(ipcmark, case
     bytes_allowed, arguments, parts = QUEUES[case]
     wrapper = ["prlimit", f"--msgqueue={bytes_allowed}:"]
     done = ipcmark("run", "-m", "uds,pmq", "-i", 1000, *arguments, wrapper=wrapper)
+    assert_refused(done, "ipcmark", "module pmq: ", *parts)
+
+
+def test_more_bytes_of_queues_than_the_hard_limit_need_more_than_ulimit(ipcmark):
+    wrapper = ["prlimit", "--msgqueue=819200:819200"]
+    done = ipcmark("run", "-m", "pmq", "-s", "1K", "-c", 64, "-i", 1000, wrapper=wrapper)
+    parts = ["CAP_SYS_RESOURCE", "limits.conf", "--ulimit msgqueue=1433600", "fewer", "depth"]
     assert_refused(done, "ipcmark", "module pmq: ", *parts)
 
 

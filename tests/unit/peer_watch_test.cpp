@@ -32,7 +32,7 @@ int without_threads() {
     } catch (const kit::Error& error) {
         const std::string text = error.what();
         const bool right = error.status() == IPCMARK_LIMIT && text.starts_with("cannot start a thread") &&
-                           text.find("ulimit -u") != std::string::npos;
+                           text.find("ulimit -u, -v, -d") != std::string::npos;
         std::fprintf(stderr, "%s", right ? "" : (text + "\n").c_str());
         return right ? 0 : 2;
     }

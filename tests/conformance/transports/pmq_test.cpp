@@ -124,7 +124,7 @@ TEST_CASE("RLIMIT_MSGQUEUE is named before any queue is made, and when others ha
         ::setrlimit(RLIMIT_MSGQUEUE, &few);
         const auto early = refusal({"pmq", {}}, {8000});
         if (!contains(early, "limit: ") || !contains(early, "RLIMIT_MSGQUEUE, which is 30000") ||
-            !contains(early, "ulimit -q ")) {
+            !contains(early, "--ulimit msgqueue=")) {
             std::fprintf(stderr, "early: %s\n", early.c_str());
             return 1;
         }

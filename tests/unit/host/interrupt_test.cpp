@@ -94,7 +94,7 @@ TEST_CASE("where no thread can be started, what is short of is said") {
         try {
             const Interrupt interrupt;
         } catch (const ipcmark::RunError& error) {
-            ::_exit(std::strstr(error.what(), "ulimit -u") != nullptr ? 0 : 1);
+            ::_exit(std::strstr(error.what(), "ulimit -u, -v, -d") != nullptr ? 0 : 1);
         }
         ::_exit(3);
     });

@@ -88,7 +88,7 @@ private:
             const int error = failure.code().value();
             throw Error(IPCMARK_LIMIT,
                         "cannot start a thread to watch the peer: " + errno_text(error) +
-                            "; raise the limits of processes and memory (ulimit -u, ulimit -v)",
+                            "; raise the limits of processes and memory (ulimit -u, -v, -d)",
                         error);
         } catch (...) {
             ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
