@@ -116,7 +116,7 @@ class TestConfiguration:
         int,
         *doc(
             "Buffer size",
-            "The buffer size that was asked, if the module has one, else the one that it reports; 0: left to the system. Unit: bytes.",
+            "The buffer size that was asked, if the module has one, else the one that it reports, the larger one where the directions differ; 0: left to the system. Unit: bytes.",
         ),
     ]
     concurrency: Annotated[int, *doc("Concurrency", "Endpoints at the same time.")]

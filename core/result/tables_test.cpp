@@ -64,8 +64,8 @@ std::span<const Field<ConfigView>> Table<ConfigView>::fields() {
         make_field<T>(In::both, "message_size", "bytes", "Size of a message.",
                       [](const T& t) { return t.result->plan.message_size_bytes; }),
         make_field<T>(In::both, "buffer_size", "bytes",
-                      "The buffer size that was asked, if the module has one, else the one that it reports; 0: left to "
-                      "the system.",
+                      "The buffer size that was asked, if the module has one, else the one that it reports, the larger "
+                      "one where the directions differ; 0: left to the system.",
                       [](const T& t) { return buffer_size_bytes(*t.result); }),
         make_field<T>(In::both, "concurrency", "", "Endpoints at the same time.",
                       [](const T& t) { return t.result->plan.concurrency; }),

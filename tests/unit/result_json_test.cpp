@@ -174,6 +174,11 @@ TEST_CASE("the buffer size is what was asked, else the module's, else 0") {
     CHECK(at(json::parse(to_json(buffers)), "/results/0/test_config/buffer_size").as_int64() == 4096);
     CHECK(at(document(), "/results/0/test_config/buffer_size").as_int64() == 212'992);
     CHECK(at(document(), "/results/1/test_config/buffer_size").as_int64() == 0);
+    ResultDocument chosen = sample::document();
+    for (OptionValue& option : chosen.results[0].options)
+        if (option.name == "buffer-size")
+            option.value = "16320 one-way, 4MiB round trip";
+    CHECK(at(json::parse(to_json(chosen)), "/results/0/test_config/buffer_size").as_int64() == 4 << 20);
     // What had no effect is not said to have been so.
     buffers.results[1].plan.buffer_size_bytes = 4096;
     CHECK(at(json::parse(to_json(buffers)), "/results/1/test_config/buffer_size").as_int64() == 0);
