@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/control_address.hpp"
 
+#include <ipcmark/module_kit/port_owner.hpp>
 #include <ipcmark/module_kit/socket_file.hpp>
 
 #include <algorithm>
@@ -183,21 +184,21 @@ std::string to_text(const ControlAddress& address) {
 }
 
 UniqueFd listen_at(const ControlAddress& address) {
-    const auto refuse = [&address](const char* what) -> UniqueFd {
-        throw UsageError(fmt::format("cannot {} {}: {}; choose another address or end what uses it", what,
-                                     to_text(address), std::strerror(errno)));
+    const auto refuse = [&address](int error, const std::string& owner = {}) -> UniqueFd {
+        throw UsageError(fmt::format("cannot listen at {}: {}{}{}; choose another address or end what uses it",
+                                     to_text(address), std::strerror(error), owner.empty() ? "" : " by ", owner));
     };
     if (address.kind != ControlAddress::Kind::tcp) {
         const UnixAddress name = unix_address(address);
         UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
         if (!socket)
-            return refuse("listen at");
+            return refuse(errno);
         if (address.kind == ControlAddress::Kind::unix_path)
             errno = kit::bind_to_file(socket.get(), name.name, name.length);
         else
             errno = bind(socket.get(), reinterpret_cast<const sockaddr*>(&name.name), name.length) == 0 ? 0 : errno;
         if (errno != 0 || listen(socket.get(), 16) != 0)
-            return refuse("listen at");
+            return refuse(errno);
         return socket;
     }
     const Addresses list = resolve(address, AI_PASSIVE);
@@ -205,8 +206,10 @@ UniqueFd listen_at(const ControlAddress& address) {
     const int one = 1;
     if (socket)
         setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    if (!socket || bind(socket.get(), list->ai_addr, list->ai_addrlen) != 0 || listen(socket.get(), 16) != 0)
-        return refuse("listen at");
+    if (!socket || bind(socket.get(), list->ai_addr, list->ai_addrlen) != 0 || listen(socket.get(), 16) != 0) {
+        const int error = errno;
+        return refuse(error, error == EADDRINUSE ? kit::port_owner(list->ai_addr) : "");
+    }
     return socket;
 }
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "connection.hpp"
 
-#include "port_owner.hpp"
-
+#include <ipcmark/module_kit/port_owner.hpp>
 #include <ipcmark/module_kit/socket_buffer.hpp>
 #include <ipcmark/module_kit/system_value.hpp>
 
@@ -149,7 +148,7 @@ Fd listen_at(const Address& address, const std::string& host) {
     set_socket_option(socket.get(), SOL_SOCKET, SO_REUSEADDR, "SO_REUSEADDR", 1);
     const auto refuse = [&](int error) {
         if (error == EADDRINUSE && address.port() != 0) {
-            const auto owner = port_owner(address);
+            const auto owner = port_owner(address.get());
             throw Error(IPCMARK_SYSTEM,
                         "port " + std::to_string(address.port()) + " of " + host + " is taken" +
                             (owner.empty() ? " (by a process or a bound socket that cannot be seen from here)"

@@ -268,6 +268,7 @@ def test_an_address_that_is_taken_is_named(ipcmark, address):
     done = ipcmark("serve", address)
     assert done.returncode in (1, 2)
     assert len(done.stderr.splitlines()) == 1
+    assert not address.startswith("tcp:") or f"in use by ipcmark (pid {server.pid})" in done.stderr
     server.send_signal(signal.SIGINT)
     assert server.wait(timeout=TIMEOUT_S) == 0
 
