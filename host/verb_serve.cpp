@@ -23,7 +23,9 @@ Grammar grammar() {
                           "away and keeps nobody else waiting for long.";
     grammar.positionals = {
         {"ADDRESS", "tcp:HOST:PORT (IPv6 in brackets), unix:PATH, or unix:@NAME in the abstract namespace."}};
-    grammar.options.push_back({"--once", "", Arity::flag, "Run", "End when the first client has gone.", ""});
+    grammar.options.push_back(
+        {"--once", "", Arity::flag, "Run",
+         "End when the first client has gone: with 1 where it was lost in the middle of a measurement.", ""});
     for (const auto* name : shared_options)
         grammar.options.push_back(find_run_option(name)->option);
     for (auto& option : grammar.options)

@@ -50,6 +50,12 @@ public:
     using std::runtime_error::runtime_error;
 };
 
+// The client's connection ended before it was told how its worker did.
+class LostClient : public std::runtime_error {
+public:
+    LostClient() : std::runtime_error("the client was lost in the middle of a measurement") {}
+};
+
 // Removed when the worker that may have made it is gone.
 struct ScratchDir {
     const std::string& path;
@@ -63,7 +69,7 @@ public:
                   const StopEvent& event)
         : options_(options), client_(client), stop_(stop), event_(event) {}
 
-    // Throws SilentClient.
+    // Throws SilentClient, LostClient.
     void run() {
         auto end = SteadyClock::now() + word_limit;
         while (!stop_.stop_requested()) {
@@ -173,7 +179,7 @@ private:
     }
 
     // Passes messages on until the worker has ended; the worker does not outlive its client. Throws SilentClient where
-    // nothing moves and the client, which would have to end that, says nothing.
+    // nothing moves and the client, which would have to end that, says nothing; LostClient.
     std::string forward(WorkerProcess& worker, const WorkerJob& job, const ResultsMemory& memory) {
         ProgressWatch watch(memory, job);
         WarmUpReport warm_up(memory, job);
@@ -186,16 +192,23 @@ private:
                 worker.channel().send({{"type", "interrupt"}});
             const auto end = worker.ended();
             pass_on(worker, job);
-            if (end)
-                return *end;
             while (auto message = client_.receive(0ms)) {
                 last_word = SteadyClock::now();
+                if (end)
+                    continue; // it is for nobody
                 if (text_field(*message, "type") == "kill")
                     worker.kill();
                 else
                     worker.channel().send(*message);
             }
-            if (client_.closed() || stop_.stop_requested()) {
+            // The worker of a lost client may have ended for want of its peer: that is no end of its own.
+            if (client_.closed()) {
+                worker.end();
+                throw LostClient();
+            }
+            if (end)
+                return *end;
+            if (stop_.stop_requested()) {
                 worker.end(); // what it leaves is sent next
                 return "killed: the run was ended";
             }
@@ -242,6 +255,10 @@ void serve(const ServeOptions& options, Observer& observer, std::stop_token stop
             observer.log(IPCMARK_LOG_INFO, "a client has connected");
             ClientSession(options, *client, stop, event).run();
             observer.log(IPCMARK_LOG_INFO, "the client has gone");
+        } catch (const LostClient& lost) {
+            if (options.once)
+                throw RunError(lost.what());
+            observer.log(IPCMARK_LOG_WARNING, lost.what());
         } catch (const std::exception& error) {
             // A broken client, whatever it sent or did not send; the next one is served all the same.
             observer.log(IPCMARK_LOG_WARNING, error.what());

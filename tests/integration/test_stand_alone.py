@@ -244,10 +244,34 @@ def test_a_killed_client_leaves_a_server_that_goes_on(ipcmark, address):
     time.sleep(1)
     client.kill()
     client.wait()
+    assert "the client was lost in the middle of a measurement" in server.stderr.readline()
     done = ipcmark("connect", address, *QUICK, "-q")
     assert done.returncode == 0, done.stderr
     server.send_signal(signal.SIGINT)
     assert server.wait(timeout=TIMEOUT_S) == 0
+
+
+@pytest.mark.parametrize("mechanism", ["uds", "shm"])
+def test_a_killed_client_fails_a_server_that_was_there_for_it(ipcmark, address, mechanism):
+    server = serving(ipcmark, address, "--once")
+    client = ipcmark.start("connect", address, "-m", mechanism, "-d", "1h", "-q")
+    assert "connected" in server.stderr.readline()
+    time.sleep(1)
+    client.kill()
+    client.wait()
+    assert server.wait(timeout=TIMEOUT_S) == 1
+    assert server.stderr.read().splitlines() == ["ipcmark: the client was lost in the middle of a measurement"]
+
+
+def test_a_client_that_ends_by_itself_in_the_middle_is_not_lost(ipcmark, address):
+    server = serving(ipcmark, address, "--once")
+    client = ipcmark.start("connect", address, "-d", "1h", "-q")
+    assert "connected" in server.stderr.readline()
+    time.sleep(1)
+    client.send_signal(signal.SIGINT)
+    client.wait(timeout=TIMEOUT_S)
+    assert server.wait(timeout=TIMEOUT_S) == 0
+    assert "the client has gone" in server.stderr.read()
 
 
 def test_a_killed_server_fails_the_test_with_the_reason(ipcmark, address):

@@ -108,7 +108,8 @@ struct ServeOptions {
 // Serves the server side of tests to clients, one client at a time, until `stop` or, with `once`, until the first
 // client has gone. Whoever connects and says nothing, or falls silent where a client has something to say, is sent away
 // (docs/security.md has the limits). Calls observer.log with a line when it is ready, and for each client and each that
-// is sent away. Throws UsageError, RunError.
+// is sent away. Throws UsageError, RunError; with `once` the latter also where the client was lost in the middle of a
+// measurement.
 IPCMARK_API void serve(const ServeOptions& options, Observer& observer, std::stop_token stop);
 
 // As run, with the server side of every test in the serve() at `address`, perhaps on another machine. Tries to reach it
