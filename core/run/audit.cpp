@@ -394,12 +394,15 @@ std::string finding(const AuditCheck& check, const DirectionResult& result, cons
                        percent(check.value));
 }
 
-const char* remedy_of(const std::string& check) {
-    static const std::map<std::string, const char*> table{
+const char* remedy_of(const std::string& check, const ClockInfo& clock) {
+    // Where the kernel's own clock has stamped, or a counter that it trusts, the advice to take it leads nowhere.
+    const bool by_kernel = clock.source == "monotonic";
+    const std::map<std::string, const char*> table{
         {"littles-law", "look at lost or changed messages; otherwise report this result as a fault of ipcmark"},
         {"overlap", "measure for a time instead of a count (-d 5s), so that all end together"},
         {"short-window", "measure for a time: -d 2s"},
-        {"clock-overhead", "use a machine whose kernel trusts the TSC, and --clock auto"},
+        {"clock-overhead", by_kernel ? "use a machine whose kernel trusts the TSC, and --clock auto"
+                                     : "read differences between transports, not absolute figures, or larger messages"},
         {"clock-resolution", "compare the mean and the rate, which steps do not bend"},
         {"harness-overhead", "read differences between transports, not absolute figures, or larger messages"},
         {"cpu-placement", "look who changes CPU masks on this machine"},
@@ -410,7 +413,9 @@ const char* remedy_of(const std::string& check) {
         {"sequence", "run 'ipcmark check' on the module; its numbers are not comparable"},
         {"warm-up",
          "run 'ipcmark check' on the module, which may lose messages; or repeat, if something held the server up"},
-        {"clock-order", "the CPUs' counters are not in step: use --clock monotonic"},
+        {"clock-order", by_kernel
+                            ? "the two sides do not share a clock: run both in one time namespace, or use --round-trip"
+                            : "the CPUs' counters are not in step: use --clock monotonic"},
         {"offered-rate", "ask for a lower --rate"},
         {"delivered-rate", "ask for a lower --rate, one that the receiver keeps up with"},
     };
@@ -461,7 +466,7 @@ std::vector<AuditCheck> audit(const DirectionResult& result, const AuditInput& i
             delivered_rate(result, *input.plan, input, offered)};
 }
 
-std::vector<Warning> warnings_of(const DirectionResult& result, const TestPlan& plan) {
+std::vector<Warning> warnings_of(const DirectionResult& result, const TestPlan& plan, const ClockInfo& clock) {
     std::vector<Warning> warnings;
     const Direction direction = result.latency.direction;
     const auto add = [&](const std::string& code, const std::string& cause, const char* remedy) {
@@ -470,7 +475,7 @@ std::vector<Warning> warnings_of(const DirectionResult& result, const TestPlan& 
     for (const AuditCheck& check : result.audit) {
         if (check.verdict != CheckVerdict::suspicious)
             continue;
-        add(check.id, finding(check, result, plan), remedy_of(check.id));
+        add(check.id, finding(check, result, plan), remedy_of(check.id, clock));
     }
     if (result.streaming_dropped != 0)
         add("streaming-dropped",

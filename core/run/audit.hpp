@@ -39,7 +39,8 @@ struct AuditInput {
 [[nodiscard]] std::vector<AuditCheck> audit(const DirectionResult& result, const AuditInput& input);
 
 // What a reader must know of a result: a warning for each suspicious check, and for circumstances that bend the
-// numbers.
-[[nodiscard]] std::vector<Warning> warnings_of(const DirectionResult& result, const TestPlan& plan);
+// numbers. `clock`: the one that stamped its messages.
+[[nodiscard]] std::vector<Warning> warnings_of(const DirectionResult& result, const TestPlan& plan,
+                                               const ClockInfo& clock);
 
 } // namespace ipcmark

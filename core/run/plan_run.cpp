@@ -144,7 +144,7 @@ private:
                 result.failure = result.failure ? *result.failure + "; " + text : text;
             }
             if (outcome.result) {
-                const auto warnings = warnings_of(*outcome.result, test);
+                const auto warnings = warnings_of(*outcome.result, test, clock_.info);
                 result.warnings.insert(result.warnings.end(), warnings.begin(), warnings.end());
                 const Delivery& delivery = outcome.result->delivery;
                 result.error_count += delivery.lost + delivery.duplicated + delivery.corrupted;

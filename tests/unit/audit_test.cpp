@@ -294,7 +294,7 @@ TEST_CASE("a warning is a sentence with its figure in it, of its direction") {
         return AuditCheck{id, value, "", CheckVerdict::suspicious};
     };
     result.audit = {suspicious("shared-cpu", 1), suspicious("overlap", 0.446), suspicious("clock-overhead", 12.5)};
-    const auto warnings = warnings_of(result, TestPlan());
+    const auto warnings = warnings_of(result, TestPlan(), ClockInfo());
     REQUIRE(warnings.size() == 3);
     CHECK(warnings[0].code == "shared-cpu");
     CHECK(warnings[0].direction == Direction::round_trip);
@@ -353,10 +353,27 @@ TEST_CASE("every check that is suspicious has words of its own") {
     result.audit = audit(result, input);
     for (AuditCheck& check : result.audit)
         check.verdict = CheckVerdict::suspicious;
-    const auto warnings = warnings_of(result, plan);
+    const auto warnings = warnings_of(result, plan, clock.info);
     REQUIRE(warnings.size() == result.audit.size());
     for (std::size_t i = 0; i < warnings.size(); ++i) {
         CHECK_FALSE(warnings[i].remedy.empty());
         CHECK((warnings[i].code == "offered-rate") == (warnings[i].cause.find("rate asked for") != std::string::npos));
     }
+}
+
+TEST_CASE("no clock is advised that is in use already") {
+    DirectionResult result = result_of({{0}, {0}, {1}, {0}});
+    result.audit = {{"clock-order", 3, "", CheckVerdict::suspicious},
+                    {"clock-overhead", 0.5, "", CheckVerdict::suspicious}};
+    const auto advised = [&](const char* source, const char* option) {
+        ClockInfo clock;
+        clock.source = source;
+        const auto warnings = warnings_of(result, TestPlan(), clock);
+        return std::count_if(warnings.begin(), warnings.end(),
+                             [&](const Warning& warning) { return warning.remedy.find(option) != std::string::npos; });
+    };
+    CHECK(advised("tsc", "--clock monotonic") == 1);
+    CHECK(advised("tsc", "--clock auto") == 0);
+    CHECK(advised("monotonic", "--clock monotonic") == 0);
+    CHECK(advised("monotonic", "--clock auto") == 1);
 }
