@@ -39,7 +39,11 @@ class SystemInfo:
     kernel: Annotated[Optional[str], *doc("Kernel", "The release of the kernel.")] = None
     hostname: Annotated[Optional[str], *doc("Hostname", "The name of the machine.")] = None
     boot_id: Annotated[
-        Optional[str], *doc("Boot ID", "Identifies the boot: the same for all processes that share a clock.")
+        Optional[str],
+        *doc(
+            "Boot ID",
+            "Identifies the boot: processes that share a clock have the same, but not all that have it share one.",
+        ),
     ] = None
     cpu_model: Annotated[Optional[str], *doc("CPU model", "The model of the processor.")] = None
     cpus_allowed: Annotated[
@@ -90,7 +94,7 @@ class BenchmarkMetadata:
         Optional[SystemInfo],
         *doc(
             "Server system info",
-            "The machine of the server, where it is another one than that of the client; else null.",
+            "The machine of the server, where it has another clock than that of the client; else null.",
         ),
     ] = None
     control_address: Annotated[

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <string>
 #include <thread>
+#include <utility>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -139,19 +140,26 @@ double RunClock::drift_ppm() const {
     return by_kernel <= 0 ? 0 : std::abs(by_ticks / by_kernel - 1.0) * 1e6;
 }
 
-RunClock set_up_clock(ClockChoice choice) {
-    RunClock clock;
-    const std::string doubt = choice == ClockChoice::monotonic ? "asked for" : distrust();
+ChosenClock choose_clock(ClockChoice choice) {
+    std::string doubt = choice == ClockChoice::monotonic ? "asked for" : distrust();
     if (choice == ClockChoice::tsc && !doubt.empty())
         throw UsageError("clock tsc cannot be used: " + doubt + "; use --clock monotonic or auto");
-    if (!doubt.empty()) {
+    if (!doubt.empty())
+        return {ClockKind::monotonic, std::move(doubt)};
+    return {ClockKind::cycle_counter, "invariant, and the kernel uses it as its own clock"};
+}
+
+RunClock set_up_clock(ClockChoice choice) {
+    RunClock clock;
+    const ChosenClock chosen = choose_clock(choice);
+    clock.kind = chosen.kind;
+    clock.info.reason = chosen.reason;
+    if (chosen.kind == ClockKind::monotonic) {
         clock.info.source = "monotonic";
         clock.info.frequency_hz = 1e9;
-        clock.info.reason = doubt;
         measure_cost<MonotonicClock>(clock);
         return clock;
     }
-    clock.kind = ClockKind::cycle_counter;
 #if defined(__aarch64__)
     std::uint64_t frequency;
     asm volatile("mrs %0, cntfrq_el0" : "=r"(frequency));
@@ -166,7 +174,6 @@ RunClock set_up_clock(ClockChoice choice) {
     clock.info.frequency_hz =
         static_cast<double>(end.ticks - begin.ticks) * 1e9 / static_cast<double>(end.nanoseconds - begin.nanoseconds);
 #endif
-    clock.info.reason = "invariant, and the kernel uses it as its own clock";
     clock.scale.ns_per_tick_q32 =
         static_cast<std::uint64_t>(std::llround(1e9 / clock.info.frequency_hz * 4294967296.0));
     clock.origin_ticks = begin.ticks;

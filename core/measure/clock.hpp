@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <ctime>
 #include <span>
+#include <string>
 
 namespace ipcmark {
 
@@ -50,6 +51,10 @@ struct MonotonicClock {
     }
 };
 
+[[nodiscard]] inline std::uint64_t read_clock(ClockKind kind) noexcept {
+    return kind == ClockKind::cycle_counter ? CycleClock::now() : MonotonicClock::now();
+}
+
 // How ticks become nanoseconds: ns = ticks * ns_per_tick_q32 / 2^32. Both sides of a run use the same one.
 struct TickScale {
     std::uint64_t ns_per_tick_q32 = std::uint64_t{1} << 32;
@@ -70,9 +75,7 @@ struct RunClock {
     std::uint64_t origin_ticks = 0; // one moment on both clocks, for the drift check
     std::uint64_t origin_ns = 0;
 
-    [[nodiscard]] std::uint64_t now() const noexcept {
-        return kind == ClockKind::cycle_counter ? CycleClock::now() : MonotonicClock::now();
-    }
+    [[nodiscard]] std::uint64_t now() const noexcept { return read_clock(kind); }
     // How far the calibration is off by now, in parts per million; 0 for the monotonic clock. A good figure needs a
     // second of distance from the calibration.
     [[nodiscard]] double drift_ppm() const;
@@ -83,7 +86,15 @@ struct RunClock {
 // one. Counters that move by 26 ticks at a time, as some do, move by one now and then. 0 if the clock stood still.
 [[nodiscard]] std::uint64_t usual_step(std::span<std::uint64_t> distances) noexcept;
 
-// Takes about 4 ms for a cycle counter. Throws UsageError if the counter is asked for by name and cannot be trusted.
+// The clock that a choice comes to on this machine, and why. Throws UsageError if the counter is asked for by name and
+// cannot be trusted.
+struct ChosenClock {
+    ClockKind kind;
+    std::string reason;
+};
+[[nodiscard]] ChosenClock choose_clock(ClockChoice choice);
+
+// Takes about 4 ms for a cycle counter. Throws UsageError as choose_clock does.
 [[nodiscard]] RunClock set_up_clock(ClockChoice choice);
 
 } // namespace ipcmark

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The client's end of a stand-alone run: as run(), with the server workers in another program.
+#include "measure/clock.hpp"
+#include "run/clock_agreement.hpp"
 #include "run/control_address.hpp"
 #include "run/environment.hpp"
 #include "run/meeting_host.hpp"
@@ -76,8 +78,11 @@ bool joins_machines(const ModuleFile& file) {
     }
 }
 
+constexpr const char* two_clocks_in_one_boot =
+    " (two time namespaces, or two machines that were restored from one snapshot)";
+
 // Throws TestUsageError for the first test that is measured one way.
-void refuse_one_way(const Plan& plan, const char* reason) {
+void refuse_one_way(const Plan& plan, const std::string& reason) {
     for (std::size_t index = 0; index < plan.tests.size(); ++index) {
         const auto& directions = plan.tests[index].directions;
         if (std::find(directions.begin(), directions.end(), Direction::one_way) != directions.end())
@@ -146,24 +151,28 @@ ResultDocument connect(const Plan& plan, const ControlAddress& address, std::chr
         refuse_one_way(plan, "the samples of one-way messages are on the server's side, which is another program: ask "
                              "for --round-trip alone, or for no streaming output");
     std::vector<TestJobs> jobs = validated_jobs(plan, ServerPlace::other_program, stop);
+    const ClockKind clock = choose_clock(plan.clock).kind;
     const auto end = std::chrono::steady_clock::now() + retry;
     ControlChannel channel(connect_to(address, end, stop));
     // A server that is busy with another client answers when that one has gone.
     const PeerHello peer = shake_hands(channel, std::max(end, std::chrono::steady_clock::now() + shortest_hello), stop);
     const std::string boot_id = capture_environment().boot_id;
-    const bool one_clock = peer.boot_id == boot_id && !boot_id.empty();
-    if (!one_clock && !boot_id.empty() && !peer.boot_id.empty())
+    const bool one_boot = peer.boot_id == boot_id && !boot_id.empty();
+    if (!one_boot && !boot_id.empty() && !peer.boot_id.empty())
         refuse_local_modules(plan, jobs);
-    if (!one_clock)
-        refuse_one_way(plan, "one-way latency needs one clock on both ends, and these are two machines (their boot ids "
-                             "differ): ask for --round-trip alone");
+    const std::string difference =
+        one_boot ? clock_difference(channel, clock, stop) : "these are two machines (their boot ids differ)";
+    if (!difference.empty())
+        refuse_one_way(plan, fmt::format("one-way latency needs one clock on both ends, and {}{}: ask for --round-trip "
+                                         "alone",
+                                         difference, one_boot ? two_clocks_in_one_boot : ""));
     choose_hosts(jobs, peer_host(channel.descriptor()));
     const ServerMaker make_server = [&channel, &address](ResultsMemory& memory, const WorkerJob&) {
         return std::make_unique<RemoteServer>(channel, to_text(address), memory);
     };
     ResultDocument document = run_tests(plan, std::move(jobs), make_server, observer, std::move(stop));
     document.control_address = to_text(address);
-    if (!one_clock && peer.system) {
+    if (!difference.empty() && peer.system) {
         document.server_system = peer.system;
         document.server_system->clock = {.source = "none", .reason = "round trips are stamped by the client alone"};
     }

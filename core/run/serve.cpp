@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The server's end of a stand-alone run: workers for the tests of clients, one client at a time.
+#include "run/clock_agreement.hpp"
 #include "run/control_address.hpp"
 #include "run/meeting_host.hpp"
 #include "run/placement.hpp"
@@ -101,6 +102,10 @@ private:
         // What belongs to a worker that is gone already.
         if (type == "exit" || type == "interrupt" || type == "kill" || type == "start" || type == "connect")
             return false;
+        if (type == "clock") {
+            client_.send(clock_reading(message));
+            return false;
+        }
         if (type != "spawn")
             throw RunError(fmt::format("the client sent an unknown message '{}'", type));
         const auto job_message = client_.receive(word_limit);

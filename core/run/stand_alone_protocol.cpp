@@ -18,6 +18,13 @@ namespace {
 constexpr std::uint64_t protocol_version = 3;
 constexpr std::chrono::milliseconds look_for_stop{50};
 
+boost::json::object hello_of(const SystemInfo& system) {
+    return {
+        {"type", "hello"}, {"protocol", protocol_version}, {"version", IPCMARK_VERSION}, {"boot_id", system.boot_id}};
+}
+
+} // namespace
+
 std::optional<boost::json::object> receive_until(ControlChannel& channel, std::chrono::steady_clock::time_point end,
                                                  const std::stop_token& stop) {
     for (;;) {
@@ -27,13 +34,6 @@ std::optional<boost::json::object> receive_until(ControlChannel& channel, std::c
             return message;
     }
 }
-
-boost::json::object hello_of(const SystemInfo& system) {
-    return {
-        {"type", "hello"}, {"protocol", protocol_version}, {"version", IPCMARK_VERSION}, {"boot_id", system.boot_id}};
-}
-
-} // namespace
 
 void say_hello(ControlChannel& channel) {
     channel.send(hello_of(capture_environment()));

@@ -8,6 +8,8 @@ import resource
 import signal
 import socket
 import struct
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -359,12 +361,63 @@ def test_a_server_that_sends_nonsense_fails_the_test_and_no_more(ipcmark, nonsen
             hello = hear(server)
             boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
             say(server, {**hello, "boot_id": boot_id})
+            assert hear(server)["type"] == "clock"
+            say(server, {"type": "clock", "ticks": 0})  # another one: it asks no more
             assert hear(server)["type"] == "spawn"
             say(server, nonsense)
             client.wait(timeout=TIMEOUT_S)
     assert client.returncode == 1
     failure = json.loads((ipcmark.folder / "r.json").read_text())["results"][0]["status"]["Failure"]
     assert "nonsense" in failure and "uds" in failure
+
+
+@pytest.mark.parametrize("clock", ["monotonic", "auto"])
+@pytest.mark.parametrize("ticks", [1, 2**62])
+def test_one_way_is_refused_where_the_clocks_of_one_boot_differ(ipcmark, clock, ticks):
+    """As on machines that were restored from one snapshot."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"tcp:127.0.0.1:{listener.getsockname()[1]}"
+        client = ipcmark.start("connect", address, "-m", "tcp", *QUICK, "--clock", clock)
+        server, _ = listener.accept()
+        with server:
+            say(server, {**hear(server), "boot_id": Path("/proc/sys/kernel/random/boot_id").read_text().strip()})
+            assert hear(server)["type"] == "clock"
+            say(server, {"type": "clock", "ticks": ticks})
+            client.wait(timeout=TIMEOUT_S)
+    assert client.returncode == 2
+    (line,) = client.stderr.read().splitlines()
+    assert "one-way" in line and "apart" in line and "--round-trip" in line
+
+
+def in_a_time_namespace(shift_s):
+    """A wrapper for what is to see another monotonic clock; skips the test where there cannot be one."""
+    wrapper = ["unshare", *([] if os.geteuid() == 0 else ["-r"]), "-T", "--monotonic", str(shift_s)]
+    program = [sys.executable, "-c", "import time; print(time.monotonic_ns())"]
+    done = subprocess.run([*wrapper, *program], capture_output=True, text=True, timeout=TIMEOUT_S)
+    if done.returncode != 0 or abs(int(done.stdout) - time.monotonic_ns()) < abs(shift_s) * 10**9 // 2:
+        pytest.skip(f"no time namespace here: {done.stderr.strip()}")
+    return wrapper
+
+
+@pytest.mark.parametrize("shift_s", [10_000, -10_000])
+def test_one_way_is_refused_between_two_time_namespaces(ipcmark, leftovers, shift_s):
+    if shift_s < -time.monotonic():
+        pytest.skip("a clock cannot be set back to before its beginning")
+    address = f"unix:{leftovers.folder}/meet"
+    server = ipcmark.start("serve", address, wrapper=in_a_time_namespace(shift_s))
+    assert "serving" in server.stderr.readline()
+    command = ["connect", address, "-m", "uds", *QUICK, "--clock", "monotonic"]
+    done = ipcmark(*command)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "monotonic clocks are" in done.stderr and "--round-trip" in done.stderr
+    done = ipcmark(*command, "--round-trip", "-q", "-o", "r.json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads((ipcmark.folder / "r.json").read_text())
+    assert document["results"][0]["round_trip_results"]["latency"]["total_samples"] == 300
+    assert document["metadata"]["server_system_info"]["clock"]["source"] == "none"
+    server.send_signal(signal.SIGTERM)
+    assert server.wait(timeout=TIMEOUT_S) == 0
 
 
 @pytest.mark.parametrize(("field", "value"), [("cpus", ["first"]), ("endpoints", 1_000_000), ("batch", 1_000_000)])

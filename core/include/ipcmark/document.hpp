@@ -171,7 +171,7 @@ struct ResultDocument {
     std::vector<TestResult> results;
     SystemInfo system;
     std::optional<std::string> control_address; // of a connect(), as the user writes it
-    std::optional<SystemInfo> server_system;    // of a connect() to another machine
+    std::optional<SystemInfo> server_system;    // of a connect() to one with another clock
     std::vector<Warning> warnings;              // of the whole run
     bool interrupted = false;
     std::vector<OutputFailure> streaming_failures; // not part of the text forms

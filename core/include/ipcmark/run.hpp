@@ -114,8 +114,8 @@ IPCMARK_API void serve(const ServeOptions& options, Observer& observer, std::sto
 
 // As run, with the server side of every test in the serve() at `address`, perhaps on another machine. Tries to reach it
 // for `retry`. A server that hears nothing for a minute between two tests gives up: an observer must not take so long.
-// Where the two ends are two machines (boot ids differ) one-way is refused with the reason, as they share no clock, and
-// so are modules without the capability cross-host. Of a module with an option
+// Where the two ends share no clock (their boot ids or its readings differ) one-way is refused with the reason, and
+// between two machines (boot ids differ) so are modules without the capability cross-host. Of a module with an option
 // `host` the two sides meet at the address by which the control connection, where it is one of TCP, reaches the server,
 // unless the plan gives another; with 0.0.0.0 or :: the server listens at all of its own.
 [[nodiscard]] IPCMARK_API ResultDocument connect(const Plan& plan, const ControlAddress& address,
