@@ -61,6 +61,13 @@ class SystemInfo:
             "Memory that the control group may use, where that is less than the machine has; else null. Unit: bytes.",
         ),
     ] = None
+    cpu_limit: Annotated[
+        Optional[float],
+        *doc(
+            "CPU limit",
+            "CPUs that the control group may use by its quota, the least of its own and all above it; null where there is none.",
+        ),
+    ] = None
     container: Annotated[
         Optional[str], *doc("Container", 'The kind of container: "none", "docker", "podman", "kubernetes", "other".')
     ] = None

@@ -102,6 +102,10 @@ std::span<const Field<SystemInfo>> Table<SystemInfo>::fields() {
         make_field<T>(In::ipcmark, "memory_limit_bytes", "bytes",
                       "Memory that the control group may use, where that is less than the machine has; else null.",
                       [](const T& t) { return t.memory_limit_bytes; }),
+        make_field<T>(In::ipcmark, "cpu_limit", "",
+                      "CPUs that the control group may use by its quota, the least of its own and all above it; null "
+                      "where there is none.",
+                      [](const T& t) { return t.cpu_limit; }),
         make_field<T>(In::ipcmark, "container", "",
                       "The kind of container: \"none\", \"docker\", \"podman\", \"kubernetes\", \"other\".",
                       [](const T& t) { return t.container; }),

@@ -4,6 +4,7 @@
 #include "measure/patient_clock.hpp"
 #include "result/wait_policy_names.hpp"
 #include "run/assemble.hpp"
+#include "run/cpu_throttling.hpp"
 #include "run/probe.hpp"
 #include "run/progress_watch.hpp"
 #include "run/rfc3339.hpp"
@@ -69,6 +70,7 @@ public:
         tell(fmt::format("server on {}, client on {}", cpus_of(request_.server_job), cpus_of(request_.client_job)));
         start_workers();
         loop();
+        warn_of_throttling();
         tell_window();
         close_workers();
         if (drain_)
@@ -144,6 +146,23 @@ private:
         tell_at(begin, "the warm-up is over, the window begins");
         if (end > begin)
             tell_at(end, fmt::format("the window ends, with {} messages", watch_.messages()));
+    }
+
+    void warn(const char* code, const std::string& cause, const char* remedy) {
+        const Direction direction = request_.direction;
+        outcome_.warnings.push_back({code, fmt::format("{}: {}", direction_name(direction), cause), remedy, direction});
+    }
+
+    void warn_of_throttling() {
+        const CpuThrottling found = throttling_ ? throttling_->look() : CpuThrottling();
+        if (found.throttled_periods == 0)
+            return;
+        warn(
+            "cpu-throttled",
+            fmt::format("the CPU quota of the control group was used up in {} of {} periods, and its threads were kept "
+                        "off their CPUs for {:.3f} s in all: rates and high percentiles are those of the quota",
+                        found.throttled_periods, found.periods, static_cast<double>(found.throttled_ns) / 1e9),
+            "raise the limit of the container (--cpus, limits.cpu, CPUQuota) or take it away, and measure again");
     }
 
     void start_workers() {
@@ -458,6 +477,7 @@ private:
         if (!server_.ready || !client_.ready)
             return;
         tell_module();
+        throttling_.emplace();
         measuring_ = true;
         measuring_since_ = SteadyClock::now();
         started_ticks_ = request_.clock->now();
@@ -579,6 +599,7 @@ private:
     ResultsMemory memory_;
     ProgressWatch watch_;
     std::optional<SampleDrain> drain_;
+    std::optional<ThrottlingWatch> throttling_; // from the warm-up on
     Side server_{Role::server, nullptr};
     Side client_{Role::client, nullptr};
     PatientClock clock_; // of all limits but the user's own

@@ -30,6 +30,7 @@ struct DirectionOutcome {
     bool interrupted = false;
     std::optional<ModuleIdentity> module;
     std::vector<OptionValue> options;
+    std::vector<Warning> warnings; // of what happened while it ran, where there is a result
 };
 
 struct DirectionRequest {

@@ -2,6 +2,7 @@
 #include "run/environment.hpp"
 
 #include "config.h"
+#include "run/cpu_throttling.hpp"
 #include "run/environment_readers.hpp"
 
 #include <array>
@@ -82,6 +83,7 @@ SystemInfo capture_environment() {
     const auto limit = environment::memory_limit_bytes(root);
     if (limit && *limit < info.memory_bytes)
         info.memory_limit_bytes = limit;
+    info.cpu_limit = cpu_quota();
     const char* variable = std::getenv("container");
     info.container = environment::container(root, variable == nullptr ? "" : variable);
     info.virtualization = environment::virtualization(root, hypervisor_signature());

@@ -146,6 +146,7 @@ private:
             if (outcome.result) {
                 const auto warnings = warnings_of(*outcome.result, test, clock_.info);
                 result.warnings.insert(result.warnings.end(), warnings.begin(), warnings.end());
+                result.warnings.insert(result.warnings.end(), outcome.warnings.begin(), outcome.warnings.end());
                 const Delivery& delivery = outcome.result->delivery;
                 result.error_count += delivery.lost + delivery.duplicated + delivery.corrupted;
                 (jobs.directions[number] == Direction::one_way ? result.one_way : result.round_trip) =

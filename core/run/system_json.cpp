@@ -45,6 +45,8 @@ boost::json::object system_to_json(const SystemInfo& system) {
     object["memory_bytes"] = system.memory_bytes;
     if (system.memory_limit_bytes)
         object["memory_limit_bytes"] = *system.memory_limit_bytes;
+    if (system.cpu_limit)
+        object["cpu_limit"] = *system.cpu_limit;
     return object;
 }
 
@@ -62,6 +64,8 @@ SystemInfo system_from_json(const boost::json::object& object) {
     system.memory_bytes = number_field(object, "memory_bytes");
     if (object.contains("memory_limit_bytes"))
         system.memory_limit_bytes = number_field(object, "memory_limit_bytes");
+    if (const auto* limit = object.if_contains("cpu_limit"))
+        system.cpu_limit = limit->to_number<double>();
     return system;
 }
 

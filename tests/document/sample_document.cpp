@@ -133,6 +133,7 @@ ResultDocument document() {
                        .governor = "performance",
                        .memory_bytes = 8'123'456'789,
                        .memory_limit_bytes = 4'294'967'296,
+                       .cpu_limit = 1.5,
                        .container = "podman",
                        .virtualization = "kvm",
                        .hostname = "machine",

@@ -12,6 +12,7 @@ _NAMES = {
     "cpus_allowed": "CPUs allowed",
     "memory_gb": "memory",
     "memory_limit_bytes": "memory limit",
+    "cpu_limit": "CPU limit",
     "numa_nodes": "NUMA nodes",
     "governor": "frequency governor",
     "benchmark_version": "benchmark version",
@@ -53,6 +54,8 @@ def _value(name: str, value: Any) -> str:
         return f"{value:.1f} GB"
     if name == "memory_limit_bytes":
         return f"{value / 1e9:.1f} GB"
+    if name == "cpu_limit":
+        return f"{value:g} CPUs"
     if name.endswith("_hz"):
         return f"{value / 1e6:,.1f} MHz"
     if name.endswith("_ns"):

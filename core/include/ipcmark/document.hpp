@@ -148,6 +148,7 @@ struct SystemInfo {
     std::string governor;                            // empty: not readable
     std::uint64_t memory_bytes = 0;                  // of the machine
     std::optional<std::uint64_t> memory_limit_bytes; // of the control group, where that is lower
+    std::optional<double> cpu_limit;                 // CPUs that the quota of the control group comes to
     std::string container;                           // "none", "docker", "podman", "kubernetes", "other"
     std::string virtualization;                      // "none", "kvm", ...
     std::string hostname;

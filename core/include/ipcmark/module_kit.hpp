@@ -7,6 +7,7 @@
 //   module_kit/rendezvous.hpp        the same over any listening stream socket
 //   module_kit/stream_channel.hpp    messages over a connected byte-stream socket
 //   module_kit/socket_file.hpp       a unix socket's file: mode, stale ones, removal
+//   module_kit/control_groups.hpp    the control groups that this process is in
 //   module_kit/memory_room.hpp       how much more memory this process may get
 #include <ipcmark/module.h>
 #include <ipcmark/module_kit/error.hpp>

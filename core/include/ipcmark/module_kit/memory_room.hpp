@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <ipcmark/module_kit/control_groups.hpp>
 #include <ipcmark/module_kit/system_value.hpp>
 
 #include <algorithm>
@@ -38,16 +39,14 @@ inline std::uint64_t sum_in(const std::string& path, const std::string& name, co
 
 // In version 1 the names with "total_" are those of the group with all below it, as the others are in version 2.
 struct MemoryFiles {
-    const char* mount;
     const char* limit;
     const char* usage;
     const char* inactive;
     const char* active;
 };
-inline constexpr MemoryFiles memory_files_v1{"/sys/fs/cgroup/memory", "/memory.limit_in_bytes",
-                                             "/memory.usage_in_bytes", "total_inactive_file", "total_active_file"};
-inline constexpr MemoryFiles memory_files_v2{"/sys/fs/cgroup", "/memory.max", "/memory.current", "inactive_file",
-                                             "active_file"};
+inline constexpr MemoryFiles memory_files_v1{"/memory.limit_in_bytes", "/memory.usage_in_bytes", "total_inactive_file",
+                                             "total_active_file"};
+inline constexpr MemoryFiles memory_files_v2{"/memory.max", "/memory.current", "inactive_file", "active_file"};
 
 } // namespace detail
 
@@ -55,34 +54,12 @@ inline constexpr MemoryFiles memory_files_v2{"/sys/fs/cgroup", "/memory.max", "/
 // each path that is read.
 inline std::vector<MemoryGroup> memory_groups(const std::string& root = "") {
     std::vector<MemoryGroup> groups;
-    std::ifstream own(root + "/proc/self/cgroup");
-    for (std::string line; std::getline(own, line);) {
-        const auto first = line.find(':');
-        const auto second = line.find(':', first + 1);
-        if (first == std::string::npos || second == std::string::npos) {
-            continue;
-        }
-        const auto controllers = "," + line.substr(first + 1, second - first - 1) + ",";
-        if (controllers != ",," && controllers.find(",memory,") == std::string::npos) {
-            continue;
-        }
-        const auto& files = controllers == ",," ? detail::memory_files_v2 : detail::memory_files_v1;
-        // In a container the path may be that outside of it: the root of what one sees is looked at in any case.
-        for (auto group = line.substr(second + 1);;) {
-            if (group == "/") {
-                group.clear();
-            }
-            const auto folder = root + files.mount + group;
-            if (const auto limit = read_system_number(folder + files.limit)) { // "max" is none
-                const auto usage = read_system_number(folder + files.usage).value_or(0);
-                const auto of_files = detail::sum_in(folder + "/memory.stat", files.inactive, files.active);
-                groups.push_back({*limit, usage - std::min(usage, of_files)});
-            }
-            if (group.empty()) {
-                break;
-            }
-            const auto parent = group.rfind('/');
-            group.resize(parent == std::string::npos ? 0 : parent);
+    for (const auto& [version, folder] : control_groups("memory", root)) {
+        const auto& files = version == GroupVersion::v2 ? detail::memory_files_v2 : detail::memory_files_v1;
+        if (const auto limit = read_system_number(folder + files.limit)) { // "max" is none
+            const auto usage = read_system_number(folder + files.usage).value_or(0);
+            const auto of_files = detail::sum_in(folder + "/memory.stat", files.inactive, files.active);
+            groups.push_back({*limit, usage - std::min(usage, of_files)});
         }
     }
     return groups;
