@@ -321,7 +321,7 @@ TEST_CASE("a window of a few time slices is told of, with its length") {
     CHECK(verdict(20, 1ms) == CheckVerdict::not_applicable);
     CHECK(verdict(10'000, 580us) == CheckVerdict::suspicious);
     result.audit = audit(result, input);
-    const auto warnings = warnings_of(result, plan);
+    const auto warnings = warnings_of(result, plan, ClockInfo{});
     const auto told = std::find_if(warnings.begin(), warnings.end(),
                                    [](const Warning& warning) { return warning.code == "short-window"; });
     REQUIRE(told != warnings.end());
@@ -336,7 +336,7 @@ TEST_CASE("a thread that strayed is told of with its CPU, where no thread has th
     const auto cause = [&plan](const Sides& sides) {
         DirectionResult result = result_of(sides);
         result.audit = {{"cpu-placement", 1, "", CheckVerdict::suspicious}};
-        return warnings_of(result, plan).at(0).cause;
+        return warnings_of(result, plan, ClockInfo{}).at(0).cause;
     };
     CHECK(cause({{0, 1}, {0, 1}, {}, {0}}).find("on CPU 1, where no thread") != std::string::npos);
     plan.concurrency = 2;
