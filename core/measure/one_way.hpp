@@ -92,7 +92,7 @@ public:
             const std::uint64_t due = schedule_->due(sequence - first_);
             if (due >= deadline_)
                 return false;
-            stamp = wait_until<Clock>(due, scale_, wait_, *stop_);
+            stamp = wait_until<Clock>(due, scale_, wait_, margin_, *stop_);
             if (overtime_.is_over(stamp)) [[unlikely]]
                 return false;
             slot_->last_send_tick.store(stamp, std::memory_order_relaxed);
@@ -104,7 +104,7 @@ public:
                 const std::uint64_t due = Clock::now() + delay_ticks_;
                 if (due >= deadline_)
                     return false;
-                wait_until<Clock>(due, scale_, wait_, *stop_);
+                wait_until<Clock>(due, scale_, wait_, margin_, *stop_);
             }
             stamp = Clock::now();
             if (stamp >= deadline_) [[unlikely]]
@@ -153,6 +153,7 @@ private:
     std::span<std::atomic<std::uint64_t>> stamps_;
     TickScale scale_;
     WaitPolicy wait_;
+    NapMargin margin_;
     const std::atomic<std::uint32_t>* stop_;
     std::uint64_t first_ = 0;
     std::uint64_t deadline_ = UINT64_MAX;

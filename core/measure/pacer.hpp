@@ -63,25 +63,46 @@ private:
     std::uint64_t end_ = 0; // 0: the deadline has not passed yet
 };
 
+// By how much a sleep has to end before the moment that it is for, learned from how late the sleeps before it were:
+// what a wake-up is late by differs by a factor of ten from machine to machine, and would be taken for the transport's.
+class NapMargin {
+public:
+    [[nodiscard]] std::uint64_t ns() const noexcept { return margin_ns_; }
+
+    // Of a sleep that was asked for and what it took. (A signal or a coarser timer may end it early.) Up at once and
+    // down slowly: nearly all are late by less.
+    void learn(std::uint64_t asked_ns, std::uint64_t slept_ns) noexcept {
+        const std::uint64_t late_ns = slept_ns > asked_ns ? slept_ns - asked_ns : 0;
+        if (late_ns >= margin_ns_)
+            margin_ns_ = late_ns < most_ns ? late_ns : most_ns;
+        else
+            margin_ns_ -= (margin_ns_ - late_ns) / 64;
+    }
+
+private:
+    static constexpr std::uint64_t most_ns = 100'000; // what is later had no CPU, and spinning earns it none
+    std::uint64_t margin_ns_ = 60'000;
+};
+
 // Waits until a tick: asleep while it is far, spinning at its end (all of it under WaitPolicy::spin). Ends early when
 // `stop` is set. Returns the tick at its end.
 template <class Clock>
-std::uint64_t wait_until(std::uint64_t due, const TickScale& scale, WaitPolicy policy,
+std::uint64_t wait_until(std::uint64_t due, const TickScale& scale, WaitPolicy policy, NapMargin& margin,
                          const std::atomic<std::uint32_t>& stop) noexcept {
-    constexpr std::uint64_t margin_ns = 10'000;          // what a wake-up may be late by
     constexpr std::uint64_t longest_nap_ns = 50'000'000; // so that `stop` is seen
     for (;;) {
         const std::uint64_t now = Clock::now();
         if (static_cast<std::int64_t>(due - now) <= 0 || stop.load(std::memory_order_relaxed) != 0)
             return now;
         const std::uint64_t left_ns = scale.to_ns(due - now);
-        if (policy == WaitPolicy::spin || left_ns <= margin_ns) {
+        if (policy == WaitPolicy::spin || left_ns <= margin.ns()) {
             spin_pause();
             continue;
         }
-        const std::uint64_t nap_ns = left_ns - margin_ns < longest_nap_ns ? left_ns - margin_ns : longest_nap_ns;
+        const std::uint64_t nap_ns = left_ns - margin.ns() < longest_nap_ns ? left_ns - margin.ns() : longest_nap_ns;
         const timespec nap{0, static_cast<long>(nap_ns)};
         clock_nanosleep(CLOCK_MONOTONIC, 0, &nap, nullptr);
+        margin.learn(nap_ns, scale.to_ns(Clock::now() - now));
     }
 }
 

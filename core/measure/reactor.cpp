@@ -19,7 +19,6 @@ namespace ipcmark {
 namespace {
 
 constexpr std::uint64_t longest_sleep_ns = 50'000'000; // of a paced loop, so that it sees the stop flag
-constexpr std::uint64_t wake_up_margin_ns = 10'000;    // what a wake-up may be late by
 
 // A descriptor of an endpoint and what is asked of epoll for it now.
 struct Watch {
@@ -60,6 +59,7 @@ struct Reactor::State {
     bool epoll_fails = false; // epoll itself, not a descriptor in it
     bool has_pwait2 = true;
     bool timed = false; // some driver has waited for a moment: the loop looks at the clock
+    NapMargin margin{};
 
     [[nodiscard]] std::uint64_t now() const noexcept {
         return settings.clock == ClockKind::cycle_counter ? CycleClock::now() : MonotonicClock::now();
@@ -201,9 +201,13 @@ struct Reactor::State {
             return wait(events, -1);
         const std::uint64_t tick = now();
         const std::uint64_t left_ns = static_cast<std::int64_t>(due - tick) <= 0 ? 0 : settings.scale.to_ns(due - tick);
-        if (left_ns <= wake_up_margin_ns)
+        if (left_ns <= margin.ns())
             return wait(events, 0);
-        return wait_for(events, std::min(left_ns - wake_up_margin_ns, longest_sleep_ns));
+        const std::uint64_t sleep_ns = std::min(left_ns - margin.ns(), longest_sleep_ns);
+        const int found = wait_for(events, sleep_ns);
+        if (found == 0)
+            margin.learn(sleep_ns, settings.scale.to_ns(now() - tick));
+        return found;
     }
 
     void step_due() noexcept {

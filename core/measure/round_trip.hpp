@@ -154,7 +154,7 @@ private:
                 origin = schedule->due(sequence - first);
                 if (origin >= deadline)
                     break;
-                begin = wait_until<Clock>(origin, context_->memory->scale(), settings_.wait, stop());
+                begin = wait_until<Clock>(origin, context_->memory->scale(), settings_.wait, margin_, stop());
                 if (stop().load(std::memory_order_relaxed) != 0)
                     break;
                 slot_->last_send_tick.store(begin, std::memory_order_relaxed);
@@ -191,7 +191,7 @@ private:
                 if (now + delay_ticks_ >= deadline)
                     break;
                 begin =
-                    wait_until<Clock>(now + delay_ticks_, context_->memory->scale(), settings_.wait, stop());
+                    wait_until<Clock>(now + delay_ticks_, context_->memory->scale(), settings_.wait, margin_, stop());
                 if (stop().load(std::memory_order_relaxed) != 0)
                     break;
                 recorder.slot().empty_window_ticks += begin - now;
@@ -219,7 +219,7 @@ private:
                     // Replies come first: with some outstanding, only send what is due already.
                     if (next_ != awaited && static_cast<std::int64_t>(due - now) > 0)
                         break;
-                    now = wait_until<Clock>(due, context_->memory->scale(), settings_.wait, stop());
+                    now = wait_until<Clock>(due, context_->memory->scale(), settings_.wait, margin_, stop());
                     // A stop ends the wait early: a message that is not due yet would come back before its time.
                     if (stop().load(std::memory_order_relaxed) != 0) {
                         ending = true;
@@ -289,6 +289,7 @@ private:
     Port port_;
     Slot* slot_;
     CpuTracker cpus_;
+    NapMargin margin_;
     std::size_t size_;
     std::vector<std::uint64_t> stamps_;
     std::uint64_t next_ = 0;

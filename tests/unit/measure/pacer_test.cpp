@@ -62,3 +62,20 @@ TEST_CASE("a stall over the deadline uses nothing of the time for what is late",
     CHECK_FALSE(overtime.is_over(7049));
     CHECK(overtime.is_over(7050));
 }
+
+TEST_CASE("the margin of a sleep covers what sleeps are usually late by, and is bounded", "[pacer]") {
+    constexpr std::uint64_t asked_ns = 1'000'000;
+    for (const std::uint64_t late_ns : {3'000, 25'000, 70'000}) {
+        NapMargin margin;
+        for (std::uint64_t i = 0; i < 1000; ++i)
+            margin.learn(asked_ns, asked_ns + late_ns + i % 10 * late_ns / 100);
+        CHECK(margin.ns() >= late_ns);
+        CHECK(margin.ns() <= late_ns + late_ns / 5 + 64);
+    }
+    NapMargin margin;
+    margin.learn(asked_ns, asked_ns + 4'000'000); // a process that had no CPU
+    CHECK(margin.ns() == 100'000);
+    for (int i = 0; i < 10'000; ++i)
+        margin.learn(asked_ns, asked_ns - 500'000);
+    CHECK(margin.ns() < 100);
+}
