@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The checks of --debug-module around the extensions.
 #include "module/debug_state.hpp"
+#include "module/guarded_call.hpp"
 #include "module/table_check.hpp"
 
 #include <cstdint>
@@ -214,17 +215,20 @@ ipcmark_status recv_batch(ipcmark_endpoint* endpoint, ipcmark_rx_message* messag
     return status;
 }
 
-template <class Table> const Table* find(const ipcmark_descriptor& real, const char* id) {
-    const auto* table = real.get_extension == nullptr ? nullptr : static_cast<const Table*>(real.get_extension(id));
+template <class Table> const Table* find(const WrappedModule& module, const char* id) {
+    const auto get = module.real.get_extension;
+    if (get == nullptr)
+        return nullptr;
+    const auto* table = static_cast<const Table*>(guarded_call(module.id, "get_extension", [&] { return get(id); }));
     return fault_of_extension(id, table) ? nullptr : table;
 }
 
 } // namespace
 
 void wrap_extensions(WrappedModule& module) {
-    module.pollfd = find<ipcmark_ext_pollfd>(module.real, IPCMARK_EXT_POLLFD);
-    module.loan = find<ipcmark_ext_loan>(module.real, IPCMARK_EXT_LOAN);
-    module.batch = find<ipcmark_ext_batch>(module.real, IPCMARK_EXT_BATCH);
+    module.pollfd = find<ipcmark_ext_pollfd>(module, IPCMARK_EXT_POLLFD);
+    module.loan = find<ipcmark_ext_loan>(module, IPCMARK_EXT_LOAN);
+    module.batch = find<ipcmark_ext_batch>(module, IPCMARK_EXT_BATCH);
     module.shown_pollfd = {sizeof(ipcmark_ext_pollfd), 0, get_fd, try_send, try_recv, arm};
     module.shown_loan = {sizeof(ipcmark_ext_loan), 0, loan, commit, discard, take, release};
     module.shown_batch = {sizeof(ipcmark_ext_batch), module.batch != nullptr ? module.batch->max_batch : 0, send_batch,

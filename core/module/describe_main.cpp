@@ -3,6 +3,7 @@
 
 #include "module/capability_names.hpp"
 #include "module/describe_text.hpp"
+#include "module/guarded_call.hpp"
 #include "module/identity.hpp"
 #include "module/loaded_module.hpp"
 #include "module/option_text.hpp"
@@ -74,7 +75,9 @@ void add_limits(const Module& module, ModuleDescription& description) {
     ipcmark_limits limits{};
     limits.size = sizeof limits;
     try {
-        module.check(module.table().limits(&params, &limits), nullptr, "limits");
+        const auto status =
+            guarded_call(module.file().id, "limits", [&] { return module.table().limits(&params, &limits); });
+        module.check(status, nullptr, "limits");
     } catch (const ModuleFailure& failure) {
         // A transport that this system cannot carry now can be described all the same.
         description.limit_reason = failure.what();

@@ -3,6 +3,7 @@
 
 #include "module/capability_names.hpp"
 #include "module/debug_wrapper.hpp"
+#include "module/guarded_call.hpp"
 #include "module/identity.hpp"
 #include "module/nearest_name.hpp"
 #include "module/option_text.hpp"
@@ -139,7 +140,9 @@ std::shared_ptr<const Module> Module::load(const ModuleFile& file, Checking chec
 }
 
 const void* Module::extension(const char* id) const {
-    const void* table = table_.get_extension == nullptr ? nullptr : table_.get_extension(id);
+    if (table_.get_extension == nullptr)
+        return nullptr;
+    const void* table = guarded_call(file_.id, "get_extension", [&] { return table_.get_extension(id); });
     if (const auto fault = fault_of_extension(id, table))
         throw RunError(fmt::format("module '{}' {}: a fault of the module", file_.id, *fault));
     return table;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/probe.hpp"
 
+#include "module/guarded_call.hpp"
 #include "run/control_channel.hpp"
 #include "run/message_memory.hpp"
 #include "run/module_words.hpp"
@@ -36,7 +37,8 @@ void check_job(const Module& module, const WorkerJob& job, const OptionValues& v
     params.value_count = static_cast<std::uint32_t>(values.values().size());
     ipcmark_limits limits{};
     limits.size = sizeof limits;
-    module.check(module.table().limits(&params, &limits), nullptr, "limits");
+    const auto status = guarded_call(job.module_id, "limits", [&] { return module.table().limits(&params, &limits); });
+    module.check(status, nullptr, "limits");
     limits.reason[sizeof limits.reason - 1] = '\0';
     const std::string reason = limits.reason[0] == '\0' ? "" : fmt::format(" ({})", limits.reason);
     if (job.message_size > limits.max_message_size)
@@ -95,6 +97,9 @@ void probe(const boost::json::object& message, const ProbeAnswer& answer) {
             refusal = Refusal::failure;
         } catch (const std::exception& caught) {
             error = caught.what();
+        } catch (...) {
+            error = escaped_exception(job.module_id, "one of its functions", "").what();
+            refusal = Refusal::failure;
         }
         answer(answer_of(error, refusal));
     }

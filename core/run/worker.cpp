@@ -2,6 +2,7 @@
 #include "run/worker.hpp"
 
 #include "measure/patient_clock.hpp"
+#include "module/guarded_call.hpp"
 #include "module/limit_remedy.hpp"
 #include "run/control_channel.hpp"
 #include "run/hex.hpp"
@@ -133,6 +134,8 @@ private:
             fail("run", IPCMARK_NO_MEMORY, ("out of memory in " + name()).c_str());
         } catch (const std::exception& error) {
             fail("run", IPCMARK_INTERNAL, error.what());
+        } catch (...) {
+            fail("run", IPCMARK_INTERNAL, escaped_exception(job_.module_id, "one of its functions", "").what());
         }
         // The endpoints stay until the coordinator has heard of both sides: a peer that closes first would look like a
         // dead one.

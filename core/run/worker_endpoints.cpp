@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/worker_endpoints.hpp"
 
+#include "module/guarded_call.hpp"
 #include "module/limit_remedy.hpp"
 #include "run/own_descriptors.hpp"
 #include "run/placement.hpp"
@@ -96,6 +97,10 @@ void WorkerEndpoints::wake_all() noexcept {
         turn.notify_one();
 }
 
+template <class Function> auto WorkerEndpoints::call(const char* name, const Function& function) {
+    return guarded_call(job_.module_id, name, function);
+}
+
 std::string WorkerEndpoints::listen(const char* scratch_dir) {
     ipcmark_listen_params params{};
     params.size = sizeof params;
@@ -106,7 +111,7 @@ std::string WorkerEndpoints::listen(const char* scratch_dir) {
     params.value_count = static_cast<std::uint32_t>(values_.values().size());
     params.scratch_dir = scratch_dir;
     ipcmark_listener* raw = nullptr;
-    module_->check(module_->table().listen(&params, &raw), nullptr, "listen");
+    module_->check(call("listen", [&] { return module_->table().listen(&params, &raw); }), nullptr, "listen");
     if (raw == nullptr)
         throw RunError(fmt::format("module '{}' is at fault: listen succeeded without a listener", job_.module_id));
     {
@@ -115,8 +120,10 @@ std::string WorkerEndpoints::listen(const char* scratch_dir) {
     }
     std::string address(IPCMARK_ADDRESS_SIZE, '\0');
     std::size_t length = 0;
-    module_->check(module_->table().listener_address(raw, address.data(), address.size(), &length), raw,
-                   "listener_address");
+    const auto status = call("listener_address", [&] {
+        return module_->table().listener_address(raw, address.data(), address.size(), &length);
+    });
+    module_->check(status, raw, "listener_address");
     if (length > address.size())
         throw RunError(fmt::format("module '{}' is at fault: an address of {} bytes in a buffer of {}", job_.module_id,
                                    length, address.size()));
@@ -147,10 +154,12 @@ void WorkerEndpoints::make_endpoint(unsigned index, const std::string& address) 
     ipcmark_endpoint* raw = nullptr;
     const std::string number = job_.endpoints == 1 ? "" : fmt::format(" of endpoint {}", index);
     if (job_.role == Role::server)
-        module_->check(module_->table().accept(listener_.get(), &params, &raw), listener_.get(), "accept" + number);
+        module_->check(call("accept", [&] { return module_->table().accept(listener_.get(), &params, &raw); }),
+                       listener_.get(), "accept" + number);
     else
-        module_->check(module_->table().connect(address.data(), address.size(), &params, &raw), nullptr,
-                       "connect" + number);
+        module_->check(
+            call("connect", [&] { return module_->table().connect(address.data(), address.size(), &params, &raw); }),
+            nullptr, "connect" + number);
     if (raw == nullptr)
         throw RunError(fmt::format("module '{}' is at fault: {}{} succeeded without an endpoint", job_.module_id,
                                    job_.role == Role::server ? "accept" : "connect", number));
@@ -317,7 +326,7 @@ void WorkerEndpoints::set_up(const std::string& address) {
         std::rethrow_exception(failure_);
 }
 
-std::vector<OptionValue> WorkerEndpoints::read_options() const {
+std::vector<OptionValue> WorkerEndpoints::read_options() {
     std::vector<OptionValue> options;
     const auto values = values_.values();
     for (std::uint32_t index = 0; index < values.size(); ++index) {
@@ -326,7 +335,8 @@ std::vector<OptionValue> WorkerEndpoints::read_options() const {
         OptionValue option{name, module_->option_text(index, values[index]), given};
         ipcmark_value effective{};
         const auto read = module_->table().effective_option;
-        if (read != nullptr && read(endpoints_[0].get(), index, &effective) == IPCMARK_OK)
+        if (read != nullptr &&
+            call("effective_option", [&] { return read(endpoints_[0].get(), index, &effective); }) == IPCMARK_OK)
             option.value = module_->option_text(index, effective);
         options.push_back(std::move(option));
     }

@@ -49,7 +49,9 @@ private:
     void start_threads(const std::string& address);
     void end_what_waits() noexcept;
     void thread_main(unsigned first, unsigned count, const std::string& address);
-    [[nodiscard]] std::vector<OptionValue> read_options() const;
+    // Of a function of the module's table, by its name there.
+    template <class Function> auto call(const char* name, const Function& function);
+    [[nodiscard]] std::vector<OptionValue> read_options();
     void make_endpoint(unsigned index, const std::string& address);
     void wake_all() noexcept; // with mutex_ held
     [[nodiscard]] LoopContext context_of(unsigned index);

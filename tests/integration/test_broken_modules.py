@@ -20,6 +20,12 @@ CRASHES = {
     "listen-times-out": "listen: timed_out: no time left",
     "fails-in-send": "sendmsg failed as this fixture is made to do",
 }
+# Exceptions that leave a module; one that is none of the standard library's says nothing.
+ESCAPES = {
+    "throws-int-in-listen": "let an exception leave listen: a fault of the module",
+    "throws-in-connect": "let an exception leave connect: this exception must not leave the module: a fault of the",
+    "throws-int-in-effective-option": "let an exception leave effective_option: a fault of the module",
+}
 # What hangs, and what the reason must say beside the module's name: the call, and the side that is in it.
 HANGS = {
     "hang-in-listen": "hangs: listen, in the server worker, does not return",
@@ -55,6 +61,23 @@ def test_a_module_that_fails_is_named_with_the_reason(ipcmark, kind, direction):
         assert f"fixture-{kind}" in text
         assert CRASHES[kind] in text
     assert "Traceback" not in done.stderr and "terminate called" not in done.stderr
+
+
+@pytest.mark.parametrize("kind", ESCAPES)
+@pytest.mark.parametrize("debug", [[], ["--debug-module"]])
+def test_an_exception_that_leaves_a_module_is_its_fault(ipcmark, kind, debug):
+    """And no hang, which it was told to be after a quarter of a minute."""
+    done, document = run(ipcmark, [kind], "--round-trip", *debug)
+    assert done.returncode == 1
+    for text in (done.stderr, document["results"][0]["status"]["Failure"]):
+        assert f"module 'fixture-{kind}' {ESCAPES[kind]}" in text
+
+
+def test_an_exception_that_leaves_a_module_before_the_run_is_no_wrong_command_line(ipcmark):
+    done, document = run(ipcmark, ["throws-in-limits"])
+    assert done.returncode == 1
+    assert "module 'fixture-throws-in-limits' let an exception leave limits: this exception must not" in done.stderr
+    assert document is None
 
 
 @pytest.mark.parametrize("mode", ["--blocking", "--async"])
