@@ -44,6 +44,7 @@ static_assert(tick < PatientClock::longest_step);
 struct Side {
     Role role;
     std::unique_ptr<WorkerLink> link;
+    std::string call = "its loading"; // of the module: the function of its set-up that was called last
     bool listening = false;
     bool ready = false;
     bool finished = false; // its loops have ended, or it failed
@@ -221,12 +222,13 @@ private:
         return !cause_.may_improve() || now > *cause_seen_at_ + better_word_limit;
     }
 
-    [[nodiscard]] const char* pending_call() const {
-        if (!server_.listening)
-            return "listen, in the server worker,";
-        if (!client_.ready && !client_.finished)
-            return "connect, in the client worker,";
-        return "accept, in the server worker,";
+    // A client that cannot connect yet waits for the server, and a server in accept for the client.
+    [[nodiscard]] std::string pending_call() const {
+        return call_of(server_.listening && !client_.ready && !client_.finished ? client_ : server_);
+    }
+
+    static std::string call_of(const Side& side) {
+        return fmt::format("{}, in the {} worker,", side.call, role_name(side.role));
     }
 
     // How long nothing at all has moved, warm-up included.
@@ -429,6 +431,8 @@ private:
                 request_.module_log->write(request_.client_job.module_id, level, text_field(message, "text"));
             else
                 request_.observer->log(level, text_field(message, "text"));
+        } else if (type == "calls") {
+            side.call = text_field(message, "function");
         } else if (type == "listening") {
             side.listening = true;
             tell("the server listens");

@@ -4,6 +4,7 @@
 #include "measure/patient_clock.hpp"
 #include "module/guarded_call.hpp"
 #include "module/limit_remedy.hpp"
+#include "run/call_notes.hpp"
 #include "run/control_channel.hpp"
 #include "run/hex.hpp"
 #include "run/meeting_host.hpp"
@@ -154,7 +155,7 @@ private:
         const auto module = Module::load(job_.module_file(), job_.debug_wrapper ? Checking::contract : Checking::none);
         // The client of a stand-alone run cannot know how much there is here.
         check_message_memory(job_, module->has(IPCMARK_CAP_LOOPBACK), Sides::own);
-        endpoints = std::make_unique<WorkerEndpoints>(job_, module, *memory_);
+        endpoints = std::make_unique<WorkerEndpoints>(job_, module, *memory_, notes_);
         set_endpoints(endpoints.get());
         std::string address;
         if (job_.role == Role::server) {
@@ -245,6 +246,7 @@ private:
     WorkerJob job_;
     std::string scratch_dir_;
     std::optional<ResultsMemory> memory_;
+    CallNotes notes_{[this](const char* function) { control_.send({{"type", "calls"}, {"function", function}}); }};
 
     std::mutex mutex_;
     std::condition_variable changed_;

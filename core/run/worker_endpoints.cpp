@@ -20,7 +20,8 @@
 namespace ipcmark {
 namespace {
 
-template <class Table> const Table* extension(const Module& module, const char* id) {
+template <class Table> const Table* extension(const Module& module, const char* id, CallNotes& notes) {
+    notes.set_up("get_extension");
     return static_cast<const Table*>(module.extension(id));
 }
 
@@ -67,12 +68,13 @@ bool can_map(std::size_t size_bytes) {
 
 } // namespace
 
-WorkerEndpoints::WorkerEndpoints(const WorkerJob& job, std::shared_ptr<const Module> module, ResultsMemory& memory)
-    : job_(job), module_(std::move(module)), memory_(memory), values_(job_options(*module_, job)),
+WorkerEndpoints::WorkerEndpoints(const WorkerJob& job, std::shared_ptr<const Module> module, ResultsMemory& memory,
+                                 CallNotes& notes)
+    : job_(job), module_(std::move(module)), memory_(memory), notes_(notes), values_(job_options(*module_, job)),
       settings_(make_settings(job, *module_, memory.scale())),
-      calls_{&module_->table(), extension<ipcmark_ext_loan>(*module_, IPCMARK_EXT_LOAN),
-             extension<ipcmark_ext_batch>(*module_, IPCMARK_EXT_BATCH),
-             extension<ipcmark_ext_pollfd>(*module_, IPCMARK_EXT_POLLFD)},
+      calls_{&module_->table(), extension<ipcmark_ext_loan>(*module_, IPCMARK_EXT_LOAN, notes),
+             extension<ipcmark_ext_batch>(*module_, IPCMARK_EXT_BATCH, notes),
+             extension<ipcmark_ext_pollfd>(*module_, IPCMARK_EXT_POLLFD, notes)},
       ends_(job.endpoints), turns_(job.threads()) {
     for (unsigned index = 0; index < job.endpoints; ++index)
         endpoints_.emplace_back(nullptr, EndpointCloser{module_});
@@ -98,6 +100,7 @@ void WorkerEndpoints::wake_all() noexcept {
 }
 
 template <class Function> auto WorkerEndpoints::call(const char* name, const Function& function) {
+    notes_.set_up(name);
     return guarded_call(job_.module_id, name, function);
 }
 

@@ -3,6 +3,7 @@
 
 #include "measure/loop_context.hpp"
 #include "module/loaded_module.hpp"
+#include "run/call_notes.hpp"
 #include "run/worker_job.hpp"
 
 #include <condition_variable>
@@ -25,7 +26,8 @@ struct EndpointEnd {
 // All endpoints of one role: makes them, drives them in their threads, interrupts and closes them.
 class WorkerEndpoints {
 public:
-    WorkerEndpoints(const WorkerJob& job, std::shared_ptr<const Module> module, ResultsMemory& memory);
+    WorkerEndpoints(const WorkerJob& job, std::shared_ptr<const Module> module, ResultsMemory& memory,
+                    CallNotes& notes);
     ~WorkerEndpoints();
     WorkerEndpoints(const WorkerEndpoints&) = delete;
     WorkerEndpoints& operator=(const WorkerEndpoints&) = delete;
@@ -49,7 +51,7 @@ private:
     void start_threads(const std::string& address);
     void end_what_waits() noexcept;
     void thread_main(unsigned first, unsigned count, const std::string& address);
-    // Of a function of the module's table, by its name there.
+    // Of a function of the set-up, by its name in the module's table.
     template <class Function> auto call(const char* name, const Function& function);
     [[nodiscard]] std::vector<OptionValue> read_options();
     void make_endpoint(unsigned index, const std::string& address);
@@ -62,6 +64,7 @@ private:
     const WorkerJob& job_;
     std::shared_ptr<const Module> module_;
     ResultsMemory& memory_;
+    CallNotes& notes_;
     OptionValues values_;
     LoopSettings settings_;
     ModuleCalls calls_;

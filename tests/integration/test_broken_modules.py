@@ -30,6 +30,9 @@ ESCAPES = {
 HANGS = {
     "hang-in-listen": "hangs: listen, in the server worker, does not return",
     "hang-in-connect": "hangs: connect, in the client worker, does not return",
+    "hang-in-get-extension": "hangs: get_extension, in the server worker, does not return",
+    "hang-in-listener-address": "hangs: listener_address, in the server worker, does not return",
+    "hang-in-effective-option": "hangs: effective_option, in the client worker, does not return",
     "hang-in-send": "time-out",
 }
 LIES = {"wrong-major": "ABI", "bad-magic": "magic", "crash-at-load": ""}
