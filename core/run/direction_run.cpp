@@ -48,6 +48,8 @@ struct Side {
     bool listening = false;
     bool ready = false;
     bool finished = false; // its loops have ended, or it failed
+    bool failed = false;   // it has said what is wrong
+    bool said_bye = false; // it has closed everything
     bool gone = false;     // its process has ended
     bool interrupted = false;
     bool talked_nonsense = false;
@@ -405,11 +407,18 @@ private:
         tell(fmt::format("the {} worker has ended{}", role_name(side.role), end.empty() ? " well" : ": " + end));
         awaiting_other_side_ = false;
         // A worker that ends well after it has said what is wrong has nothing to add.
-        if (end.empty() && (leaving_ || (side.finished && cause_.found())))
+        if (end.empty() && (side.said_bye || side.failed || (side.finished && cause_.found())))
             return;
         // One that was told to go because something had gone wrong has nothing to add, however it went.
         if (side.talked_nonsense || (leaving_ && cause_.found()))
             return;
+        if (leaving_ && end.empty()) {
+            cause_.note(CauseKind::death,
+                        fmt::format("module '{}' ended its process, in the {} worker, while it closed, after the "
+                                    "measurement",
+                                    plan_.mechanism, role_name(side.role)));
+            return;
+        }
         const bool was_finished = side.finished;
         side.finished = true;
         const std::string how = end.empty() ? "ended too early" : "was " + end;
@@ -442,8 +451,10 @@ private:
         } else if (type == "finished") {
             side.finished = true;
             handle_ends(side, message);
+        } else if (type == "bye") {
+            side.said_bye = true;
         } else if (type == "error") {
-            side.finished = true;
+            side.finished = side.failed = true;
             const auto status = message.at("status").to_number<ipcmark_status>(); // of a module: it may be any
             const bool usage = text_field(message, "kind") == "usage";
             if (side.interrupted || leaving_)

@@ -145,6 +145,8 @@ private:
         lock.unlock();
         set_endpoints(nullptr);
         endpoints.reset();
+        // A module that ends the process before this would look as if all had gone well.
+        control_.send({{"type", "bye"}});
     }
 
     void perform(std::unique_ptr<WorkerEndpoints>& endpoints) {

@@ -191,6 +191,27 @@ def test_a_module_that_hangs_after_the_measurement_leaves_it_whole(ipcmark):
     assert not result["round_trip_results"]["partial"]
 
 
+@pytest.mark.parametrize("stand_alone", [False, True])
+@pytest.mark.parametrize("kind", ["exit-in-close", "exit-in-close-listener", "exit-in-interrupt"])
+def test_a_module_that_ends_its_process_after_the_measurement_is_no_clean_run(ipcmark, leftovers, kind, stand_alone):
+    """With exit code 0, as a worker that has closed everything."""
+    address = f"unix:{leftovers.folder}/meet"
+    if stand_alone:
+        server = ipcmark.start("serve", address, "--module-path", FIXTURES, "--once")
+        assert "serving" in server.stderr.readline()
+    done = ipcmark(
+        *(["connect", address] if stand_alone else ["run"]),
+        *["--module-path", FIXTURES, "-m", f"fixture-{kind}", *SHORT, "-i", 500, "--round-trip", "-q", "-o", "r.json"],
+    )
+    assert done.returncode == 1
+    result = json.loads((ipcmark.folder / "r.json").read_text())["results"][0]
+    assert f"module 'fixture-{kind}' ended its process, in the " in result["status"]["Failure"]
+    assert "worker, while it closed, after the measurement" in result["status"]["Failure"]
+    assert not result["round_trip_results"]["partial"]
+    if stand_alone:
+        assert server.wait(timeout=TIMEOUT_S) == 0
+
+
 def test_a_module_in_which_nothing_moves_is_stuck(ipcmark):
     done, document = run(ipcmark, ["too-small-for-the-window"], "--round-trip", "--window", 4)
     assert done.returncode == 1
