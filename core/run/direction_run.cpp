@@ -44,7 +44,7 @@ static_assert(tick < PatientClock::longest_step);
 struct Side {
     Role role;
     std::unique_ptr<WorkerLink> link;
-    std::string call = "its loading"; // of the module: the function of its set-up that was called last
+    std::string call = "its loading"; // of the module: what was called last in its set-up, or what does not return
     bool listening = false;
     bool ready = false;
     bool finished = false; // its loops have ended, or it failed
@@ -192,7 +192,7 @@ private:
             if (!measuring_) {
                 if (clock_.elapsed() > set_up_end) {
                     awaiting_other_side_ = false;
-                    note_stuck(fmt::format("module '{}' hangs: {} does not return", plan_.mechanism, pending_call()));
+                    note_stuck(hang_of(pending_side()));
                 }
                 if (stop_asked_)
                     return;
@@ -225,12 +225,13 @@ private:
     }
 
     // A client that cannot connect yet waits for the server, and a server in accept for the client.
-    [[nodiscard]] std::string pending_call() const {
-        return call_of(server_.listening && !client_.ready && !client_.finished ? client_ : server_);
+    [[nodiscard]] const Side& pending_side() const {
+        return server_.listening && !client_.ready && !client_.finished ? client_ : server_;
     }
 
-    static std::string call_of(const Side& side) {
-        return fmt::format("{}, in the {} worker,", side.call, role_name(side.role));
+    [[nodiscard]] std::string hang_of(const Side& side) const {
+        return fmt::format("module '{}' hangs: {}, in the {} worker, does not return", plan_.mechanism, side.call,
+                           role_name(side.role));
     }
 
     // How long nothing at all has moved, warm-up included.
@@ -451,6 +452,11 @@ private:
         } else if (type == "finished") {
             side.finished = true;
             handle_ends(side, message);
+        } else if (type == "hangs") {
+            side.call = text_field(message, "function");
+            // What did not come back from the measurement is told already.
+            if (!cause_.found())
+                cause_.note(CauseKind::fault, hang_of(side));
         } else if (type == "bye") {
             side.said_bye = true;
         } else if (type == "error") {

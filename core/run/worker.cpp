@@ -96,8 +96,11 @@ public:
             } else if (type == "exit") {
                 ask_for_interrupt();
                 post(&Worker::leaving_, true);
-                if (job.valid() && !ends_soon(job))
+                if (job.valid() && !ends_soon(job)) {
+                    if (const char* const function = notes_.under_way(); function != nullptr)
+                        control_.send({{"type", "hangs"}, {"function", function}});
                     _exit(1); // the module does not come back
+                }
                 return 0;
             }
         }

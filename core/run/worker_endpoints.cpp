@@ -21,7 +21,7 @@ namespace ipcmark {
 namespace {
 
 template <class Table> const Table* extension(const Module& module, const char* id, CallNotes& notes) {
-    notes.set_up("get_extension");
+    const auto noted = notes.set_up("get_extension");
     return static_cast<const Table*>(module.extension(id));
 }
 
@@ -85,6 +85,12 @@ WorkerEndpoints::~WorkerEndpoints() {
     end_what_waits();
     interrupt(IPCMARK_CANCELLED);
     threads_.clear();
+    {
+        const auto noted = notes_.closing("close");
+        endpoints_.clear();
+    }
+    const auto noted = notes_.closing("close_listener");
+    listener_.reset();
 }
 
 void WorkerEndpoints::end_what_waits() noexcept {
@@ -100,7 +106,7 @@ void WorkerEndpoints::wake_all() noexcept {
 }
 
 template <class Function> auto WorkerEndpoints::call(const char* name, const Function& function) {
-    notes_.set_up(name);
+    const auto noted = notes_.set_up(name);
     return guarded_call(job_.module_id, name, function);
 }
 
@@ -168,8 +174,10 @@ void WorkerEndpoints::make_endpoint(unsigned index, const std::string& address) 
                                    job_.role == Role::server ? "accept" : "connect", number));
     const std::lock_guard lock(mutex_);
     endpoints_[index] = EndpointHandle(raw, EndpointCloser{module_});
-    if (interrupted_)
+    if (interrupted_) {
+        const auto noted = notes_.interrupting("interrupt");
         module_->table().interrupt(raw, *interrupted_);
+    }
 }
 
 LoopContext WorkerEndpoints::context_of(unsigned index) {
@@ -362,8 +370,11 @@ void WorkerEndpoints::interrupt(ipcmark_status status) noexcept {
     const std::lock_guard lock(mutex_);
     if (!interrupted_)
         interrupted_ = status;
-    if (listener_)
+    if (listener_) {
+        const auto noted = notes_.interrupting("interrupt_listener");
         module_->table().interrupt_listener(listener_.get(), status);
+    }
+    const auto noted = notes_.interrupting("interrupt");
     for (const auto& endpoint : endpoints_) {
         if (endpoint)
             module_->table().interrupt(endpoint.get(), status);

@@ -38,8 +38,8 @@ public:
     [[nodiscard]] int pidfd() const noexcept { return pidfd_.get(); }
     [[nodiscard]] pid_t pid() const noexcept { return pid_; }
 
-    // How it ended, "killed by signal 9 (Killed)", "exit code 3", with what the kernel says of the cause where memory was
-    // out; empty for exit code 0 and where this program ignores SIGCHLD; nothing while it runs.
+    // How it ended, "killed by signal 9 (Killed)", "exit code 3", with what the kernel says of the cause where memory
+    // was out; empty for exit code 0 and where this program ignores SIGCHLD; nothing while it runs.
     std::optional<std::string> ended();
     [[nodiscard]] bool stopped() const noexcept;
     void kill() noexcept; // the whole group

@@ -2,6 +2,7 @@
 """A module that crashes, hangs or lies is a failed test with a cause; the host, and the other results, live on."""
 
 import json
+import re
 
 import pytest
 from support import FIXTURES, TIMEOUT_S, free_port
@@ -175,8 +176,20 @@ def test_a_module_that_hangs_is_ended(ipcmark, kind):
     assert HANGS[kind] in document["results"][0]["status"]["Failure"]
 
 
-def test_a_module_that_hangs_in_close_does_not_hold_the_host_up(ipcmark):
-    run(ipcmark, ["hang-in-close"], "--round-trip")  # within the time that is against hangs
+@pytest.mark.parametrize(
+    ("kind", "call"),
+    [
+        ("hang-in-close", "close, in the (client|server) worker,"),
+        ("hang-in-close-listener", "close_listener, in the server worker,"),
+        ("hang-in-interrupt", "interrupt(, in the client|_listener, in the server) worker,"),
+    ],
+)
+def test_a_module_that_hangs_at_the_end_does_not_hold_the_host_up(ipcmark, kind, call):
+    """And it has not ended with the exit code of a worker that leaves because of that."""
+    done, document = run(ipcmark, [kind], "--round-trip")  # within the time that is against hangs
+    assert done.returncode == 1
+    failure = document["results"][0]["status"]["Failure"]
+    assert re.fullmatch(f".*module 'fixture-{kind}' hangs: {call} does not return", failure)
 
 
 def test_a_module_that_hangs_after_the_measurement_leaves_it_whole(ipcmark):
