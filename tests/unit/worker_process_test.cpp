@@ -54,11 +54,18 @@ TEST_CASE("a client that waits for an address does so until it is interrupted", 
     job.message_size = 64;
     job.count = 1;
     worker.channel().send({{"type", "job"}, {"job", job.to_json()}});
-    const auto complaint = worker.channel().receive(200ms);
-    INFO((complaint ? text_field(*complaint, "text") : ""));
+    // What it calls meanwhile is told as well.
+    const auto receive = [&](std::chrono::milliseconds limit) {
+        auto message = worker.channel().receive(limit);
+        while (message && text_field(*message, "type") == "calls")
+            message = worker.channel().receive(limit);
+        return message;
+    };
+    const auto complaint = receive(200ms);
+    INFO((complaint ? text_field(*complaint, "type") : ""));
     REQUIRE_FALSE(complaint);
     worker.channel().send({{"type", "interrupt"}});
-    const auto answer = worker.channel().receive(120s);
+    const auto answer = receive(120s);
     REQUIRE(answer);
     CHECK(text_field(*answer, "type") == "error");
     CHECK(text_field(*answer, "text") == "the coordinator ended the run");
