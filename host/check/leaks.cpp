@@ -286,15 +286,17 @@ void output(Context& context) {
                         text));
 }
 
-void enter_own_folder(Context& context) {
-    const auto folder = context.subject().scratch / "working-directory";
+// A new empty folder of this test alone as the working directory: litter in it shows, and it is the module's.
+std::filesystem::path enter_own_folder(Context& context) {
+    const auto folder = std::filesystem::absolute(context.subject().scratch / "working-directory");
     std::filesystem::create_directory(folder);
     std::filesystem::current_path(folder);
+    return folder;
 }
 
-// The working directory is a new empty folder of this test alone, so litter shows, and it is the module's.
-std::string litter() {
-    for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::current_path())) {
+// Not what is in the working directory, which the module may have changed.
+std::string litter(const std::filesystem::path& folder) {
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
         return entry.path().string();
     }
     return "";
@@ -315,20 +317,21 @@ std::set<std::string> all_names(const View& view) {
 
 // Where other processes can be seen, a name of theirs may come up meanwhile: only what stays, and comes each time,
 // counts.
-void no_new_names(const std::function<void()>& work, const std::string& when, const View& view) {
+void no_new_names(const std::function<void()>& work, const std::string& when, const View& view,
+                  const std::filesystem::path& own_folder) {
     std::string name;
     for (int attempt = 0; attempt < (view.alone() ? 1 : 4); ++attempt) {
         const auto before = all_names(view);
         work();
         auto left = all_names(view);
         std::erase_if(left, [&](const std::string& found) { return before.contains(found); });
-        for (int i = 0; i < 200 && !(left.empty() && litter().empty()); ++i) {
+        for (int i = 0; i < 200 && !(left.empty() && litter(own_folder).empty()); ++i) {
             usleep(10'000);
             const auto now = all_names(view);
             std::erase_if(left, [&](const std::string& found) { return !now.contains(found); });
         }
         // What one attempt has left in the folder is not new to the next: it counts at once.
-        if (const auto file = litter(); !file.empty()) {
+        if (const auto file = litter(own_folder); !file.empty()) {
             name = file;
             break;
         }
@@ -343,19 +346,19 @@ void no_new_names(const std::function<void()>& work, const std::string& when, co
 void names(Context& context) {
     (void)context.module();
     const View view;
-    enter_own_folder(context);
+    const auto own_folder = enter_own_folder(context);
     no_new_names(
         [&] {
             Cycles cycles(context);
             cycles.run(3);
             cycles.finish();
         },
-        "after everything was closed", view);
+        "after everything was closed", view, own_folder);
 }
 
 void names_after_kill(Context& context) {
     const View view;
-    enter_own_folder(context);
+    const auto own_folder = enter_own_folder(context);
     no_new_names(
         [&] {
             // Both ends in processes that are killed; this one only looks on.
@@ -373,7 +376,7 @@ void names_after_kill(Context& context) {
             first.kill();
             second.kill();
         },
-        "after both processes were killed in the middle of a run", view);
+        "after both processes were killed in the middle of a run", view, own_folder);
 }
 
 void names_after_kill_peer(Context& context, Channel& channel) {

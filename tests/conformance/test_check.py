@@ -35,6 +35,13 @@ def test_junit_and_text(ipcmark, tmp_path):
     assert int(suite.get("tests")) == len(list(suite.iter("testcase")))
 
 
+def test_what_lies_in_the_folder_that_a_module_has_changed_to_is_not_its_litter(ipcmark):
+    done = ipcmark(
+        "check", FIXTURES / "fixture-changes-folder-in-connect.so", "--only", "leaks.names", "--wait", "block"
+    )
+    assert done.returncode == 0, done.stdout
+
+
 def test_it_can_stop_at_the_first_failure(ipcmark, tmp_path):
     report = tmp_path / "report.xml"
     command = ("check", FIXTURES / "fixture-accepts-zero.so", "--only", "sizes.*", "--wait", "block", "--stop-at-first")
