@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <map>
 #include <set>
+#include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -186,11 +187,11 @@ GroupWritable group_rule_of(const fs::path& path) {
 
 std::vector<ModuleFolder> discover(const ModuleSearch& search) {
     std::vector<ModuleFolder> folders;
-    std::set<fs::path> seen;
+    std::set<std::pair<fs::path, Layout>> seen;
     for (const SearchFolder& where : search_folders(search)) {
         std::error_code error;
         const fs::path real = fs::weakly_canonical(where.path, error);
-        if (seen.insert(error ? where.path : real).second)
+        if (seen.emplace(error ? where.path : real, where.layout).second)
             folders.push_back(look_into(where, search));
     }
     mark_shadowed(folders);

@@ -224,4 +224,7 @@ TEST_CASE("the modules of the build tree are found", "[discover]") {
     const ModuleFile file = find_module(search_in({}), "null");
     CHECK(file.path.filename() == "null.so");
     CHECK(file.path.parent_path().filename() == "null");
+    // Also where their folder is asked for, which then has no module itself.
+    const auto folder = file.path.parent_path().parent_path();
+    CHECK(find_module(search_in({folder}), "null").path == file.path);
 }
