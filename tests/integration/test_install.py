@@ -37,11 +37,12 @@ def installed(installation, leftovers, tmp_path):
 
 
 def pkg_config(installation, *arguments):
-    root, prefix = installation
+    """Of an installation that was moved, as this one is: from where it was configured for to below a folder."""
+    _, prefix = installation
     folder = only(prefix.rglob("ipcmark-module.pc")).parent
     return subprocess.run(
         ["pkg-config", *arguments],
-        env={**os.environ, "PKG_CONFIG_PATH": str(folder), "PKG_CONFIG_SYSROOT_DIR": str(root)},
+        env={**os.environ, "PKG_CONFIG_PATH": str(folder)},
         capture_output=True,
         text=True,
         check=True,
@@ -85,10 +86,8 @@ def test_no_installed_file_points_into_the_build_tree(installation):
 
 
 def test_pkg_config_names_the_module_folder(installation):
-    root, prefix = installation
     moduledir = pkg_config(installation, "--variable=moduledir", "ipcmark-module")
-    modules = only(prefix.rglob("modules-1"))
-    assert moduledir in (str(modules), "/" + str(modules.relative_to(root)))
+    assert os.path.samefile(moduledir, only(installation[1].rglob("modules-1")))
 
 
 def test_a_program_builds_against_the_installed_library(installation, leftovers, tmp_path):
