@@ -33,8 +33,9 @@ void ClientPhases::await_drain(std::chrono::nanoseconds patience) const noexcept
             spin_pause();
             continue;
         }
-        std::this_thread::sleep_for(50us);
         const std::chrono::nanoseconds now = clock.look();
+        // The longer it has taken, the less a little more matters.
+        std::this_thread::sleep_for(std::clamp<std::chrono::nanoseconds>(now / 8, 50us, 1ms));
         if (const std::uint64_t before = std::exchange(taken, server.consumed.load(std::memory_order_relaxed));
             before != taken) {
             last_move = now;

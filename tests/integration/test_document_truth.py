@@ -169,7 +169,7 @@ def test_what_a_module_chose_for_each_direction_is_told_of_each(ipcmark):
 
     (stream, stream_bytes), (slots, slot_bytes) = ring("--one-way"), ring("--round-trip")
     assert stream_bytes > slot_bytes > 0
-    assert ring() == (f"{stream} one-way, {slots} round trip", 0)
+    assert ring() == (f"{stream} one-way, {slots} round trip", stream_bytes)
 
 
 @pytest.mark.parametrize("mode", ["--blocking", "--async"])
