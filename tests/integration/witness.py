@@ -49,6 +49,9 @@ class Trip:
         return self.returned.end_ns - self.sent.begin_ns
 
 
+NOT_WRITTEN_YET = 0  # as an event: the place is taken, and the record is on its way
+
+
 class Witness:
     """A log file of its own, the arguments that make the program use it, and what it says afterwards."""
 
@@ -71,7 +74,8 @@ class Witness:
         with self.path.open("rb") as file:
             count, capacity = HEADER.unpack(file.read(HEADER.size))
             assert count <= capacity, f"the log has room for {capacity} records; {count} were written"
-            return RECORD.iter_unpack(file.read(count * RECORD.size))
+            values = RECORD.iter_unpack(file.read(count * RECORD.size))
+            return [each for each in values if each[5] != NOT_WRITTEN_YET]
 
     def records(self):
         found = []
