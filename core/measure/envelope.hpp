@@ -81,8 +81,9 @@ inline bool tail_matches(const std::uint8_t* payload, std::size_t size, std::uin
     return size < tailed_bytes || std::memcmp(payload + size - 8, &sequence, 8) == 0;
 }
 
-// Whether the two ends of a message belong together, as far as it has two.
-inline bool is_whole(const std::uint8_t* payload, std::size_t size) noexcept {
+// Whether the two ends of a message belong together, as far as it has two. For one message of a run: apart from what is
+// done with each.
+[[gnu::cold, gnu::noinline]] inline bool is_whole(const std::uint8_t* payload, std::size_t size) noexcept {
     return size < tailed_bytes || tail_matches(payload, size, read_sequence(payload));
 }
 

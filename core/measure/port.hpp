@@ -77,7 +77,8 @@ public:
             return status;
         std::uint8_t sum = 0;
         // One of another size is counted as damaged, and what it says of itself is not believed.
-        for (std::size_t at = 0; at < size_ && size == size_; at += 64)
+        const std::size_t readable = size == size_ ? size_ : 0;
+        for (std::size_t at = 0; at < readable; at += 64)
             sum = static_cast<std::uint8_t>(sum + *static_cast<const volatile std::uint8_t*>(payload + at));
         seen_ = sum;
         return IPCMARK_OK;
