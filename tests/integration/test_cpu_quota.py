@@ -1,28 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """A control group with a CPU quota: it is in the document, and so is what it has done to a result."""
 
-import contextlib
-import uuid
-from pathlib import Path
-
 import pytest
+from control_group import CGROUPS, control_group
 
-CGROUPS = Path("/sys/fs/cgroup")
 PERIOD_US = 100_000
 
 
-@contextlib.contextmanager
 def cpu_group(cpus):
-    """A control group with a quota, as a wrapper that runs a command in it; skips where none can be made."""
+    """A control group with that quota; skips where none can be made."""
     version_1 = (CGROUPS / "cpu" / "cpu.shares").exists() or (CGROUPS / "cpu" / "cpu.stat").exists()
-    group = (CGROUPS / "cpu" if version_1 else CGROUPS) / f"ipcmark-test-{uuid.uuid4().hex[:8]}"
-    try:
-        if not version_1:
-            (CGROUPS / "cgroup.subtree_control").write_text("+cpu")
-        group.mkdir()
-    except OSError as error:
-        pytest.skip(f"no control group can be made here: {error}")
-    try:
+
+    def set_quota(group):
         quota_us = int(cpus * PERIOD_US)
         try:
             if version_1:
@@ -32,9 +21,8 @@ def cpu_group(cpus):
                 (group / "cpu.max").write_text(f"{quota_us} {PERIOD_US}")
         except OSError as error:
             pytest.skip(f"no CPU quota can be set here: {error}")
-        yield ["sh", "-c", f'echo $$ > {group}/cgroup.procs; exec "$@"', "sh"]
-    finally:
-        group.rmdir()
+
+    return control_group("cpu", set_quota, is_version_1=version_1)
 
 
 def warnings_of(document):

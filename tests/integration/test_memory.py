@@ -3,36 +3,27 @@
 
 import contextlib
 import json
-import uuid
 from pathlib import Path
 
 import pytest
+from control_group import CGROUPS, control_group
 
 MIB = 1 << 20
-CGROUPS = Path("/sys/fs/cgroup")
 
 
-@contextlib.contextmanager
 def memory_group(limit):
-    """A control group of that many bytes, as a wrapper that runs a command in it; skips where none can be made."""
+    """A control group of that many bytes; skips where none can be made."""
     version_1 = (CGROUPS / "memory" / "memory.limit_in_bytes").exists()
-    group = (CGROUPS / "memory" if version_1 else CGROUPS) / f"ipcmark-test-{uuid.uuid4().hex[:8]}"
-    try:
-        if not version_1:
-            (CGROUPS / "cgroup.subtree_control").write_text("+memory")
-        group.mkdir()
-    except OSError as error:
-        pytest.skip(f"no control group can be made here: {error}")
-    try:
+
+    def set_limit(group):
         if version_1:
             (group / "memory.limit_in_bytes").write_text(str(limit))
         else:
             (group / "memory.max").write_text(str(limit))
             with contextlib.suppress(OSError):
                 (group / "memory.swap.max").write_text("0")
-        yield ["sh", "-c", f'echo $$ > {group}/cgroup.procs; exec "$@"', "sh"]
-    finally:
-        group.rmdir()
+
+    return control_group("memory", set_limit, is_version_1=version_1)
 
 
 @pytest.fixture
