@@ -43,12 +43,18 @@ AuditCheck check_of(const DirectionResult& result, const AuditInput& input, std:
     return *found;
 }
 
-CheckVerdict shared_cpu(const Sides& sides, std::size_t common_cpus, const ModuleIdentity* module = nullptr) {
-    const TestPlan plan;
-    const RunClock clock;
+// Both must outlive it.
+AuditInput input_of(const TestPlan& plan, const RunClock& clock) {
     AuditInput input;
     input.plan = &plan;
     input.clock = &clock;
+    return input;
+}
+
+CheckVerdict shared_cpu(const Sides& sides, std::size_t common_cpus, const ModuleIdentity* module = nullptr) {
+    const TestPlan plan;
+    const RunClock clock;
+    AuditInput input = input_of(plan, clock);
     input.module = module;
     input.common_cpus = common_cpus;
     return check_of(result_of(sides), input, "shared-cpu").verdict;
@@ -66,9 +72,7 @@ AuditCheck offered_rate(std::uint64_t sent, std::chrono::milliseconds sending, E
     DirectionResult result;
     result.delivery.sent = sent;
     result.partial = ended == Ended::by_a_fault;
-    AuditInput input;
-    input.plan = &plan;
-    input.clock = &clock;
+    AuditInput input = input_of(plan, clock);
     input.sending_ns = ns_of(sending);
     return check_of(result, input, "offered-rate");
 }
@@ -85,9 +89,7 @@ template <class Late> std::vector<AuditCheck> checks_of_late(Late late, std::chr
     for (std::int64_t message = 0; message <= last; ++message)
         result.latency.histogram.record(usual_ns + ns_of(late(message)));
     result.delivery.sent = result.delivery.received = last + 1;
-    AuditInput input;
-    input.plan = &plan;
-    input.clock = &clock;
+    AuditInput input = input_of(plan, clock);
     input.sending_ns = ns_of(sending);
     input.receiving_ns = ns_of(last * std::chrono::milliseconds(1) + late(last)) + usual_ns;
     auto checks = audit(result, input);
@@ -110,9 +112,7 @@ AuditCheck cpu_share(WaitPolicy wait, std::chrono::microseconds had, std::option
         result.client.run_delay_ns = ns_of(*delay);
     else
         result.server.run_delay_ns.reset();
-    AuditInput input;
-    input.plan = &plan;
-    input.clock = &clock;
+    AuditInput input = input_of(plan, clock);
     return check_of(result, input, "cpu-share");
 }
 
@@ -128,9 +128,7 @@ TEST_CASE("two sides that the scheduler put on one CPU are told of") {
 TEST_CASE("two sides that were moved from one CPU to another together shared one all the time") {
     const TestPlan plan;
     const RunClock clock;
-    AuditInput input;
-    input.plan = &plan;
-    input.clock = &clock;
+    AuditInput input = input_of(plan, clock);
     input.common_cpus = 2;
     using Messages = std::map<int, std::uint64_t>;
     const auto check = [&](const Messages& server, const Messages& client) {
@@ -152,9 +150,7 @@ TEST_CASE("of more threads than CPUs some share one in any run") {
     TestPlan plan;
     plan.concurrency = 2;
     const RunClock clock;
-    AuditInput input;
-    input.plan = &plan;
-    input.clock = &clock;
+    AuditInput input = input_of(plan, clock);
     input.common_cpus = 3;
     CHECK(check_of(result_of({{}, {0, 1}, {}, {0, 1}}), input, "shared-cpu").verdict == CheckVerdict::ok);
     CHECK(check_of(result_of({{}, {0}, {}, {0}}), input, "shared-cpu").verdict == CheckVerdict::suspicious);
@@ -270,9 +266,7 @@ TEST_CASE("threads of a side that sleep have a share of the window each, and a C
     TestPlan plan;
     plan.concurrency = 2;
     const RunClock clock;
-    AuditInput input;
-    input.plan = &plan;
-    input.clock = &clock;
+    AuditInput input = input_of(plan, clock);
     const auto verdict = [&](const std::vector<int>& client_cpus) {
         DirectionResult result = result_of({{0, 1}, {0, 1}, client_cpus, client_cpus});
         result.throughput.duration_ns = 100'000'000;
@@ -307,9 +301,7 @@ TEST_CASE("a warning is a sentence with its figure in it, of its direction") {
 TEST_CASE("a window of a few time slices is told of, with its length") {
     const TestPlan plan;
     const RunClock clock;
-    AuditInput input;
-    input.plan = &plan;
-    input.clock = &clock;
+    AuditInput input = input_of(plan, clock);
     DirectionResult result;
     const auto verdict = [&](std::uint64_t messages, std::chrono::nanoseconds window) {
         result.throughput.total_messages = messages;
@@ -346,9 +338,7 @@ TEST_CASE("a thread that strayed is told of with its CPU, where no thread has th
 TEST_CASE("every check that is suspicious has words of its own") {
     const TestPlan plan;
     const RunClock clock;
-    AuditInput input;
-    input.plan = &plan;
-    input.clock = &clock;
+    AuditInput input = input_of(plan, clock);
     DirectionResult result = result_of({{0}, {0}, {1}, {0}});
     result.audit = audit(result, input);
     for (AuditCheck& check : result.audit)
